@@ -1,0 +1,182 @@
+"""The structs that the catalogue's data files fill.
+
+Money is an integer number of picodollars (1e-12 dollar). A price is picodollars per token, which
+is dollars per million tokens times 1e6: $0.15/MTok is 150_000.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+
+class Tier(StrEnum):
+    """How demanding a task is."""
+
+    SIMPLE = "simple"
+    MID = "mid"
+    PREMIUM = "premium"
+
+
+class Usage(Struct, kw_only=True):
+    """Tokens of one attempt, counted one way for all providers. The kinds do not overlap:
+
+    - `input_tokens`: input billed at full price (neither read from nor written to a cache);
+    - `cache_read_tokens`: input read from a cache;
+    - `cache_write_tokens`: input written to a cache of the provider's default lifetime
+      (Anthropic 5 minutes, OpenAI 30 minutes);
+    - `cache_write_long_tokens`: written for the longer lifetime (Anthropic 1 h, OpenAI 12 h);
+    - `output_tokens`: everything generated, reasoning included;
+    - `reasoning_tokens`: the part of `output_tokens` that was reasoning.
+    """
+
+    input_tokens: int = 0
+    cache_read_tokens: int = 0
+    cache_write_tokens: int = 0
+    cache_write_long_tokens: int = 0
+    output_tokens: int = 0
+    reasoning_tokens: int = 0
+
+    @property
+    def total_input(self) -> int:
+        """All input, however it is billed: what a context window and a price tier look at."""
+        return (
+            self.input_tokens
+            + self.cache_read_tokens
+            + self.cache_write_tokens
+            + self.cache_write_long_tokens
+        )
+
+
+class Rates(Struct, frozen=True, kw_only=True):
+    """Picodollars per token by kind. None: this kind is not billed apart, and `fill` says how.
+
+    A missing `cache_read` is billed as `input` (never derived by a percentage), a missing
+    `cache_write` as `input`, a missing `cache_write_long` as `cache_write`, and a missing
+    `reasoning` as `output`.
+    """
+
+    input: int
+    output: int
+    cache_read: int | None = None
+    cache_write: int | None = None
+    cache_write_long: int | None = None
+    reasoning: int | None = None
+
+
+class PriceTier(Struct, frozen=True, kw_only=True):
+    """Rates for requests whose whole input exceeds `above_input_tokens`; they reprice the whole
+    request, not the excess."""
+
+    above_input_tokens: int
+    rates: Rates
+    batch: Rates | None = None
+
+
+class Price(Struct, frozen=True, kw_only=True):
+    """What a model costs from `since` (inclusive, UTC day, ISO date) until the next
+    price's `since`.
+
+    `tiers` are ordered by rising threshold. `batch` are the rates of the provider's batch API;
+    None means that it offers none.
+    """
+
+    since: str
+    rates: Rates
+    batch: Rates | None = None
+    tiers: tuple[PriceTier, ...] = ()
+    source: str = ""
+
+
+class Model(Struct, frozen=True, kw_only=True):
+    """A model as one provider sells it. `id` is `provider/name`; `name` is the wire name.
+
+    `aliases` are further names that callers use for it. `tokens_per_kbyte` is how many tokens
+    1,000 UTF-8 bytes of English text make, for estimates (integer, so routing stays in integers).
+    """
+
+    provider: str
+    name: str
+    context_window: int
+    max_output_tokens: int
+    prices: tuple[Price, ...]
+    aliases: tuple[str, ...] = ()
+    tools: bool = True
+    vision: bool = True
+    json_schema: bool = True
+    reasoning: bool = False
+    reasoning_required: bool = False
+    documents: bool = False
+    min_cache_tokens: int = 1024
+    tokens_per_kbyte: int = 250
+    deprecated_on: str | None = None
+    released_on: str | None = None
+    source: str = ""
+
+    @property
+    def id(self) -> str:
+        return f"{self.provider}/{self.name}"
+
+
+class ProviderSpec(Struct, frozen=True, kw_only=True):
+    """A provider as the catalogue knows it: its dialect, public base URL, usual environment
+    variables and the ecosystem (cloud) that it belongs to."""
+
+    name: str
+    dialect: str
+    base_url: str
+    key_env: tuple[str, ...] = ()
+    base_url_env: str | None = None
+    ecosystem: str | None = None
+    key_required: bool = True
+
+
+class Task(Struct, frozen=True, kw_only=True):
+    """A kind of work and its bar.
+
+    `bar` is the share of good answers that a model must reach (0..1), compared with a measured
+    lower bound or, where nothing was measured, an assumed quality. `candidates` are model ids in
+    order of preference, used to break ties of cost; `fallbacks` are tried after the candidates.
+    `output_tokens` is what an answer of this task usually takes, for expected cost, until the
+    ledger has learned better. `max_latency_ms` is the time to a full answer that the task can
+    bear; `can_wait` says that a batch is welcome.
+    """
+
+    name: str
+    tier: Tier
+    bar: float = 0.0
+    candidates: tuple[str, ...] = ()
+    fallbacks: tuple[str, ...] = ()
+    output_tokens: int = 500
+    max_latency_ms: int | None = None
+    can_wait: bool = False
+    ecosystem: str | None = None
+    description: str = ""
+
+
+class Quality(Struct, frozen=True, kw_only=True):
+    """How good `model` is at `task` (or at every task of a tier, `tier:mid`).
+
+    Measured: `value` is the estimate, `lower` its lower confidence bound, `samples` > 0. Assumed
+    (`samples` == 0): `lower` is `value`, and `source` says whose assumption it is.
+    """
+
+    model: str
+    task: str
+    value: float
+    lower: float
+    samples: int = 0
+    source: str = ""
+    at: str = ""
+
+
+class Catalog(Struct, frozen=True, kw_only=True):
+    """One dated snapshot of everything. `as_of` is the ISO date of the snapshot."""
+
+    as_of: str
+    providers: dict[str, ProviderSpec]
+    models: dict[str, Model]
+    names: dict[str, str]
+    """Every name and alias to a model id: `gpt-4o-mini`, `openai/gpt-4o-mini`, ..."""
+    source: str = ""

@@ -1,0 +1,180 @@
+"""One typed tree of configuration, read once and swapped whole on reload.
+
+The structs here are what `hybridllm.toml` may say; every field has a default, so that with the
+providers' keys in the usual environment variables no file is needed. Reading, merging the preset
+in and naming file, line and key of a mistake is `hybridllm.config_file`.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct, field
+
+from hybridllm.catalog.structs import Catalog, Model, ProviderSpec, Quality, Task, Tier
+
+
+class KeyConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One API key of a provider, read from environment variable `env`. `account` labels the
+    billing account in the ledger; `weight` is its share of the traffic."""
+
+    env: str
+    account: str = "default"
+    weight: int = 1
+
+
+class Deadlines(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Seconds a provider is given: to connect, to the first byte of the reply, between two bytes
+    of it, and in total."""
+
+    connect: float = 5.0
+    first_byte: float = 120.0
+    between_bytes: float = 60.0
+    total: float = 600.0
+
+
+class RetryConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`attempts` per model (the first included); waits are exponential from `base_seconds` with
+    full jitter, capped at `cap_seconds`; a provider's retry-after above `cap_seconds` moves on to
+    the next model instead of waiting. The budget allows `budget_ratio` retries per request in the
+    last ten seconds, and `budget_floor` a second besides."""
+
+    attempts: int = 3
+    base_seconds: float = 0.2
+    cap_seconds: float = 5.0
+    budget_ratio: float = 0.2
+    budget_floor: float = 2.0
+
+
+class BreakerConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A provider and model's breaker opens after `failures` in a row, or when at least half of the
+    last `window` outcomes failed; after `open_seconds` one probe is let through."""
+
+    failures: int = 5
+    window: int = 20
+    open_seconds: float = 15.0
+
+
+class ProviderConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A provider, known to the catalogue or new (then `dialect` and `base_url` are needed)."""
+
+    dialect: str | None = None
+    base_url: str | None = None
+    keys: tuple[KeyConfig, ...] = ()
+    key_required: bool | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+    ecosystem: str | None = None
+    proxy: str | None = None
+    ca_file: str | None = None
+    max_connections: int = 1000
+    deadlines: Deadlines = Deadlines()
+
+
+class ServerConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`key_env` names the variable that holds the gateway's own key (required off loopback)."""
+
+    host: str = "127.0.0.1"
+    port: int = 4000
+    workers: int = 1
+    key_env: str = "HYBRIDLLM_KEY"
+    max_body_bytes: int = 32 * 1024 * 1024
+    body_seconds: float = 60.0
+    drain_seconds: float = 30.0
+
+
+class LedgerConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`store` is an SQLAlchemy URL, or empty for SQLite in `directory`. `directory` holds the
+    journal; `~` and $HYBRIDLLM_HOME (default ~/.hybridllm) are expanded. `log` is where the
+    structured log lines go: `stderr`, `off`, or a path."""
+
+    store: str = ""
+    directory: str = ""
+    log: str = "off"
+    load_seconds: float = 0.5
+
+
+class RoutingConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`baseline` is the single model that savings are measured against. `ecosystem` prefers one
+    cloud's models wherever one qualifies. `concrete_fallbacks` says that a caller who names a
+    model still gets `fallbacks` of the task, when that model fails. `session_seconds` is how long
+    a conversation is remembered; `latency` hints are milliseconds by model id."""
+
+    baseline: str = "anthropic/claude-sonnet-4-6"
+    default_task: str = "general"
+    ecosystem: str | None = None
+    concrete_fallbacks: bool = True
+    session_seconds: float = 3600.0
+    max_sessions: int = 100_000
+
+
+class WireConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Fields to drop, or to refuse, when the chosen provider cannot express them."""
+
+    drop: tuple[str, ...] = ()
+    refuse: tuple[str, ...] = ()
+
+
+class Rule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """If everything that is set holds, the task is `task`. `system` is a regex searched in the
+    system prompt; `tools` whether tools are defined; sizes are estimated input tokens."""
+
+    task: str
+    system: str | None = None
+    tools: bool | None = None
+    min_input_tokens: int | None = None
+    max_input_tokens: int | None = None
+
+
+class Config(Struct, frozen=True, kw_only=True):
+    """Everything, resolved: preset, file and environment merged, names checked."""
+
+    preset: str
+    catalog: Catalog
+    tasks: dict[str, Task]
+    quality: tuple[Quality, ...]
+    rules: tuple[Rule, ...] = ()
+    tier_tasks: dict[Tier, str] = field(default_factory=dict)
+    """The task that stands for a tier when a caller says `tier/mid`."""
+    providers: dict[str, ProviderConfig] = field(default_factory=dict)
+    server: ServerConfig = ServerConfig()
+    ledger: LedgerConfig = LedgerConfig()
+    routing: RoutingConfig = RoutingConfig()
+    retries: RetryConfig = RetryConfig()
+    breaker: BreakerConfig = BreakerConfig()
+    wire: WireConfig = WireConfig()
+    path: str | None = None
+
+
+class ResolvedProvider(Struct, frozen=True, kw_only=True):
+    """A provider with its file, catalogue and environment settled, keys in hand. Never printed."""
+
+    name: str
+    spec: ProviderSpec
+    dialect: str
+    base_url: str
+    keys: tuple[tuple[str, str, int], ...]
+    """(secret, account label, weight) each; may be empty."""
+    config: ProviderConfig
+
+    def __repr__(self) -> str:
+        return f"ResolvedProvider({self.name!r}, {self.base_url!r}, keys={len(self.keys)})"
+
+    @property
+    def usable(self) -> bool:
+        """Whether calls can be made: a key is present, or none is needed."""
+        return bool(self.keys) or not self.spec.key_required
+
+
+__all__ = [
+    "BreakerConfig",
+    "Config",
+    "Deadlines",
+    "KeyConfig",
+    "LedgerConfig",
+    "Model",
+    "ProviderConfig",
+    "ResolvedProvider",
+    "RetryConfig",
+    "RoutingConfig",
+    "Rule",
+    "ServerConfig",
+    "WireConfig",
+]

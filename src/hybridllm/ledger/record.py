@@ -1,0 +1,92 @@
+"""What is written of one attempt: the row of the ledger, and the intent that precedes it.
+
+An *attempt* is one HTTP call to a provider. Its intent is journalled before a byte is sent, its
+record after the reply has ended, so that a killed process leaves no call unaccounted: an intent
+without a record becomes a row of outcome `unknown`, priced at its upper bound.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import Struct
+
+OUTCOMES = ("ok", "error", "cut", "cancelled", "unknown")
+
+
+class Intent(Struct, kw_only=True, tag="i", array_like=True):
+    """About to call. Times are Unix microseconds; money picodollars."""
+
+    request_id: str
+    attempt: int
+    at: int
+    key: str
+    task: str
+    task_source: str
+    tier: str
+    requested: str
+    provider: str
+    model: str
+    account: str
+    dialect_in: str
+    dialect_out: str
+    stream: bool
+    upper_input_tokens: int
+    upper_output_tokens: int
+    upper_cost: int
+
+
+class Attempt(Struct, kw_only=True, tag="a", array_like=True):
+    """One attempt, as it ended: one row of the ledger.
+
+    `model` is the catalogue's model id and `requested` what the caller asked for. `status` is the
+    provider's HTTP status, 0 where none came. `outcome` is one of OUTCOMES; `error_kind` an
+    ErrorKind or "". `answered`: this attempt's reply is what the caller got. Usage kinds do not
+    overlap (see wire.conversation.Usage). `cost` and `baseline` are picodollars; `baseline` is
+    what the same call costs on `baseline_model`, and 0 on attempts that answered nothing.
+    `usage_estimated`: the provider did not say, we estimated. `unpriced`: no price is known for
+    the model, so `cost` is 0 and means nothing. Times are microseconds; `first_token_us` is 0
+    where nothing came. `moved_from` is the model that a conversation left. `tags` is a JSON
+    object's text or "".
+    """
+
+    request_id: str
+    attempt: int
+    at: int
+    key: str
+    tags: str
+    task: str
+    task_source: str
+    tier: str
+    requested: str
+    provider: str
+    model: str
+    account: str
+    dialect_in: str
+    dialect_out: str
+    stream: bool
+    status: int
+    outcome: str
+    error_kind: str
+    answered: bool
+    provider_request_id: str
+    input_tokens: int
+    cache_read_tokens: int
+    cache_write_tokens: int
+    cache_write_long_tokens: int
+    output_tokens: int
+    reasoning_tokens: int
+    cost: int
+    baseline: int
+    baseline_model: str
+    usage_estimated: bool
+    unpriced: bool
+    batch: bool
+    first_token_us: int
+    total_us: int
+    reason: str
+    moved_from: str
+
+    def columns(self) -> dict[str, Any]:
+        """The row by column name."""
+        return {name: getattr(self, name) for name in self.__struct_fields__}

@@ -1,0 +1,1 @@
+"""Floor 5: before any money is spent. The cost calculator."""

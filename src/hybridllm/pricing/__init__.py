@@ -1,0 +1,1 @@
+"""Floor 1: usage and a dated price in, picodollars out. Pure."""

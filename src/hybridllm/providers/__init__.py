@@ -1,0 +1,1 @@
+"""Floor 3: HTTP out. Pools, keys, deadlines, retries, breakers; one file a provider."""

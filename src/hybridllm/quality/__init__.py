@@ -1,0 +1,1 @@
+"""Floor 1: scores in, bounds and verdicts out. Pure."""

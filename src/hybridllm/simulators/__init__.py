@@ -1,0 +1,1 @@
+"""Beside the floors: providers that are not there, over real HTTP, with faults."""

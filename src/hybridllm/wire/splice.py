@@ -1,0 +1,76 @@
+"""Edit top-level values of a JSON object without touching any other byte.
+
+A body passes through to the provider as the caller wrote it; only the few values that routing or
+metering must set are replaced, inserted or removed. msgspec finds each top-level value's raw bytes
+in one scan; the offsets follow by walking the keys in order.
+"""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+from hybridllm.errors import RequestError
+
+_decode_top = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_KEY = re.compile(rb'[\s,]*("(?:[^"\\]|\\.)*")\s*:\s*', re.DOTALL)
+_OPEN = re.compile(rb"\s*\{")
+
+
+def splice(body: bytes, edits: dict[str, bytes | None]) -> bytes:
+    """`body` with each top-level key of `edits` set to those raw JSON bytes, or removed if None.
+
+    A key that is absent is added at the end of the object. Raises RequestError if the body is not
+    a JSON object or names a top-level key twice (which providers resolve in different ways).
+    """
+    try:
+        top = _decode_top(body)
+    except msgspec.DecodeError as e:
+        raise RequestError(f"The body is not a JSON object: {e}.") from e
+    opened = _OPEN.match(body)
+    if opened is None:  # pragma: no cover - _decode_top has already seen the brace
+        raise RequestError("The body is not a JSON object.")
+    pos = opened.end()
+    out: list[bytes] = []
+    done = 0
+    seen: set[str] = set()
+    kept = 0
+    for key, raw in top.items():
+        value = bytes(raw)
+        match = _KEY.match(body, pos)
+        if match is None or not body.startswith(value, match.end()):
+            raise RequestError(
+                f"The body names the top-level key '{key}' twice.",
+                field=key,
+                remedy="Send each key once.",
+            )
+        end = match.end() + len(value)
+        new = edits.get(key, raw)
+        if new is None:
+            # Everything from the end of the previous value goes, the separating comma with it.
+            out.append(body[done:pos])
+            done = end
+        else:
+            if not kept and done == pos and pos > opened.end():
+                # All keys before this one were removed: the comma that follows them goes too.
+                done = match.start(1)
+            kept += 1
+            if new is not raw:
+                out.append(body[done : match.end()])
+                out.append(new)
+                done = end
+        if key in edits:
+            seen.add(key)
+        pos = end
+    tail = body[pos:]
+    if tail.lstrip()[:1] != b"}":
+        raise RequestError("The body names a top-level key twice.", remedy="Send each key once.")
+    out.append(body[done:pos])
+    for key, new in edits.items():
+        if key not in seen and new is not None:
+            out.append(b"," if kept else b"")
+            out.append(msgspec.json.encode(key) + b":" + new)
+            kept += 1
+    out.append(tail)
+    return b"".join(out)
