@@ -1,0 +1,50 @@
+"""What goes into the engine and what comes out: a Call and its Answer."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from itertools import count
+from secrets import token_hex
+
+from msgspec import Struct, field
+
+from hybridllm.wire.dialect import Dialect, RequestShape
+
+Headers = list[tuple[bytes, bytes]]
+
+
+class Call(Struct, kw_only=True):
+    """One request of a caller, in the caller's own dialect, as it came.
+
+    `key` is the label (never the secret) of the gateway key. `task` and `session` come from the
+    headers x-hybridllm-task and x-session-id. `headers` are the caller's headers, lower-case names,
+    from which each provider picks the few that it forwards. `tags` is a JSON object's text or "".
+    """
+
+    dialect: Dialect
+    shape: RequestShape
+    body: bytes
+    key: str = "default"
+    task: str | None = None
+    session: str | None = None
+    headers: Headers = field(default_factory=list)
+    tags: str = ""
+
+
+class Answer(Struct, kw_only=True):
+    """What the caller gets: `body` whole, or `stream` of its pieces. Close `stream` (aclose) if it
+    is not read to its end: that cancels the provider's call and journals it."""
+
+    status: int
+    headers: Headers
+    body: bytes = b""
+    stream: AsyncGenerator[bytes, None] | None = None
+
+
+_PROCESS = token_hex(6)
+_COUNTER = count(1)
+
+
+def new_request_id() -> str:
+    """Unique across processes and restarts, short enough to read out: `hl-3f9c0a12b4d7-2a`."""
+    return f"hl-{_PROCESS}-{next(_COUNTER):x}"
