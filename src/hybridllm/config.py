@@ -102,7 +102,7 @@ class RoutingConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     ecosystem: str | None = None
     concrete_fallbacks: bool = True
     session_seconds: float = 3600.0
-    max_sessions: int = 100_000
+    max_sessions: int = 20_000
 
 
 class WireConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
