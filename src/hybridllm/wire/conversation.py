@@ -178,7 +178,8 @@ class Conversation(Struct, kw_only=True):
     `model` is the name that the caller asked for (writers put the target's name instead).
     `max_output_tokens` includes reasoning. `parallel_tools` None is the provider's default.
     `extras` holds the dialect's fields that this struct has no place for, by wire name, decoded;
-    a writer of another dialect drops or refuses each by `DropPolicy`.
+    a writer of another dialect drops or refuses each by `DropPolicy`. `origin` is the name of the
+    dialect that decoded the request, whose own writer puts the extras back as they were.
     """
 
     model: str
@@ -197,6 +198,7 @@ class Conversation(Struct, kw_only=True):
     end_user: str | None = None
     cache_key: str | None = None
     extras: dict[str, Any] = field(default_factory=dict)
+    origin: str = ""
 
 
 class Finish(StrEnum):
