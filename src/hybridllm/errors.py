@@ -132,7 +132,7 @@ class ProviderError(HybridError):
     """A provider refused, failed, or could not be reached.
 
     `message` is the provider's own words where it sent any. `body` is its raw error body, which a
-    caller of the same dialect is handed unchanged. `retry_after` is in seconds. `retryable` says
+    caller of the same dialect (`dialect`) is handed unchanged. `retry_after` is in seconds. `retryable` says
     that the same call may succeed later; kinds alone do not decide that (Anthropic's 429 for an
     exhausted spend limit must not be retried).
     """
@@ -150,9 +150,11 @@ class ProviderError(HybridError):
         retry_after: float | None = None,
         retryable: bool | None = None,
         body: bytes = b"",
+        dialect: str = "",
     ) -> None:
         super().__init__(message, kind=kind, field=field, status=status)
         self.provider = provider
+        self.dialect = dialect
         self.code = code
         self.request_id = request_id
         self.retry_after = retry_after

@@ -1,1 +1,1 @@
-"""Floor 3: who may call, decided in memory."""
+"""Floor 3: who may call. One gateway key from the environment, decided in memory."""

@@ -10,18 +10,11 @@ from typing import Any
 
 import msgspec
 
-PICO = Decimal(10) ** 12
-
-
-def dollars(picodollars: int) -> str:
-    """Exact dollars, without trailing zeros: 7_125_000_000_000 is "7.125"."""
-    text = format(Decimal(picodollars) / PICO, "f")
-    return text.rstrip("0").rstrip(".") if "." in text else text
-
+from hybridllm.money import PICODOLLARS, dollars
 
 def money(picodollars: int, places: int = 2) -> str:
     """Dollars for a person: "$5,377.50". More places where so few would show zero."""
-    amount = Decimal(picodollars) / PICO
+    amount = Decimal(picodollars) / PICODOLLARS
     if amount and abs(amount) < Decimal(1).scaleb(-places):
         places = 6
     sign = "-" if amount < 0 else ""
@@ -33,8 +26,17 @@ def print_json(value: Any) -> None:
     sys.stdout.write(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
 
 
+def print_json_line(value: Any) -> None:
+    """One JSON document on one line, at once: for programs that wait for it."""
+    sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
+    sys.stdout.flush()
+
+
 def print_csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """A header and rows, RFC 4180."""
     writer = csv.writer(sys.stdout)
     writer.writerow(columns)
     writer.writerows(rows)
+
+
+__all__ = ["dollars", "money", "print_csv", "print_json", "print_json_line"]

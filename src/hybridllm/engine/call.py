@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
 from itertools import count
 from secrets import token_hex
+from typing import Protocol
 
 from msgspec import Struct, field
 
@@ -31,14 +31,25 @@ class Call(Struct, kw_only=True):
     tags: str = ""
 
 
+class Pieces(Protocol):
+    """A streamed answer."""
+
+    async def chunk(self) -> bytes:
+        """The next piece for the caller, as soon as it is there; b"" at the end."""
+        ...
+
+    def close(self) -> None:
+        """Done with it. Before the end this cancels the provider's call and journals it so."""
+        ...
+
+
 class Answer(Struct, kw_only=True):
-    """What the caller gets: `body` whole, or `stream` of its pieces. Close `stream` (aclose) if it
-    is not read to its end: that cancels the provider's call and journals it."""
+    """What the caller gets: `body` whole, or the pieces of `stream`, which must be closed."""
 
     status: int
     headers: Headers
     body: bytes = b""
-    stream: AsyncGenerator[bytes, None] | None = None
+    stream: Pieces | None = None
 
 
 _PROCESS = token_hex(6)

@@ -1,1 +1,1 @@
-"""Floor 7: HTTP in. One file a dialect's endpoints; raw ASGI."""
+"""Floor 7: HTTP in. Raw ASGI on uvicorn; one file a dialect's endpoints."""

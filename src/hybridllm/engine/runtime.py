@@ -1,0 +1,86 @@
+"""Everything that a request needs to be served, built whole from one configuration.
+
+A reload builds a second Runtime beside the first and swaps them; requests under way end on the
+one that they began with. What traffic has taught (sessions, learned figures) and the ledger
+outlive the swap.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+
+from hybridllm.catalog.structs import Model
+from hybridllm.config import Config, ResolvedProvider
+from hybridllm.engine.learned import Learned
+from hybridllm.engine.sessions import Sessions
+from hybridllm.providers.breakers import Breakers
+from hybridllm.providers.retries import RetryBudget
+from hybridllm.providers.upstream import Upstream, close_upstreams, open_upstreams
+from hybridllm.routing import Router
+from hybridllm.tasks import TaskNamer
+from hybridllm.wire.dialect import Dialect, Target
+from hybridllm.wire.registry import get_dialect
+
+_DAY_SECONDS = 86_400
+
+
+class Runtime:
+    """One configuration in operation. `learned` and `sessions` may be handed on from a former
+    one."""
+
+    def __init__(
+        self,
+        config: Config,
+        resolved: Mapping[str, ResolvedProvider],
+        *,
+        learned: Learned | None = None,
+        sessions: Sessions | None = None,
+    ) -> None:
+        self.config = config
+        self.models: dict[str, Model] = config.catalog.models
+        self.namer = TaskNamer(config)
+        self.router = Router(config)
+        self.upstreams: dict[str, Upstream] = open_upstreams(
+            {name: provider for name, provider in resolved.items() if provider.usable}
+        )
+        self.usable = frozenset(self.upstreams)
+        self.dialects: dict[str, Dialect] = {
+            name: get_dialect(upstream.dialect) for name, upstream in self.upstreams.items()
+        }
+        self.targets = {model.id: target_of(model) for model in self.models.values()}
+        self.breakers = Breakers(config.breaker)
+        self.budget = RetryBudget(config.retries)
+        self.learned = learned or Learned()
+        self.sessions = sessions or Sessions(
+            config.routing.max_sessions, config.routing.session_seconds
+        )
+        self.baseline = self.models.get(config.routing.baseline)
+        self.drop = frozenset(config.wire.drop)
+        self.refuse = frozenset(config.wire.refuse)
+        self._day = ""
+        self._day_ends = 0.0
+
+    def today(self, now: float) -> str:
+        """The UTC day of Unix time `now`, as an ISO date."""
+        if now >= self._day_ends or now < self._day_ends - _DAY_SECONDS:
+            self._day = time.strftime("%Y-%m-%d", time.gmtime(now))
+            self._day_ends = (now // _DAY_SECONDS + 1) * _DAY_SECONDS
+        return self._day
+
+    async def close(self) -> None:
+        """Close the connections to the providers."""
+        await close_upstreams(self.upstreams)
+
+
+def target_of(model: Model) -> Target:
+    """What a dialect's writer must know of `model`."""
+    return Target(
+        model=model.name,
+        max_output_tokens=model.max_output_tokens,
+        tools=model.tools,
+        vision=model.vision,
+        documents=model.documents,
+        json_schema=model.json_schema,
+        reasoning=model.reasoning,
+    )

@@ -1,0 +1,114 @@
+"""The ASGI application: finds the endpoint, answers in its dialect, and never leaks a traceback."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from hybridllm.engine.call import Answer, Headers
+from hybridllm.errors import ErrorKind, HybridError, RequestError
+from hybridllm.gateway import anthropic, google, manage, openai
+from hybridllm.gateway.endpoint import Endpoint, Service
+from hybridllm.gateway.protocol import GONE
+from hybridllm.gateway.request import Disconnected, Receive, Request, Scope, Send
+from hybridllm.wire.dialect import Dialect
+from hybridllm.wire.registry import get_dialect
+
+log = logging.getLogger("hybridllm.gateway")
+
+
+class Gateway:
+    """Serves HTTP requests with `service`, whose engine's runtime may be swapped at any time."""
+
+    def __init__(self, service: Service) -> None:
+        self.service = service
+        self._exact: dict[tuple[str, str], Endpoint] = {
+            **openai.ENDPOINTS,
+            **anthropic.ENDPOINTS,
+            **manage.ENDPOINTS,
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            raise RuntimeError(f"This application serves HTTP alone, not {scope['type']}.")
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - an ASGI server always runs us in a task
+        scope[GONE] = task.cancel
+        try:
+            answer = await self._answer(scope, receive)
+            await _reply(answer, send)
+        except Disconnected:
+            return
+        except asyncio.CancelledError:
+            # The caller is gone (the engine has journalled that), or the server ends this task
+            # because its time to drain is over: either way no one is left to answer.
+            return
+
+    async def _answer(self, scope: Scope, receive: Receive) -> Answer:
+        path: str = scope["path"]
+        try:
+            endpoint = self._exact.get((scope["method"], path))
+            if endpoint is None:
+                endpoint = self._by_pattern(scope["method"], path)
+            return await endpoint(self.service, Request(scope, receive))
+        except HybridError as e:
+            return _error(e, dialect_of(path))
+        except (Disconnected, asyncio.CancelledError):
+            raise
+        except Exception:
+            log.exception("A request to %s failed in a way that was not foreseen.", path)
+            e = HybridError("The gateway failed in a way that was not foreseen.")
+            return _error(e, dialect_of(path))
+
+    def _by_pattern(self, method: str, path: str) -> Endpoint:
+        """The endpoint of a path that no table holds. Raises RequestError(NOT_FOUND)."""
+        found = google.endpoint_of(method, path) or manage.endpoint_of(method, path)
+        if found is None:
+            raise self._no_endpoint(method, path)
+        return found
+
+    def _no_endpoint(self, method: str, path: str) -> RequestError:
+        allowed = sorted(m for m, p in self._exact if p == path)
+        if allowed:
+            return RequestError(
+                f"{path} does not take {method}.",
+                kind=ErrorKind.NOT_FOUND,
+                status=405,
+                remedy=f"Use {' or '.join(allowed)}.",
+            )
+        return RequestError(
+            f"There is no {method} {path[:200]} here.",
+            kind=ErrorKind.NOT_FOUND,
+            remedy="See docs/providers.md for the endpoints that this gateway serves.",
+        )
+
+
+def dialect_of(path: str) -> Dialect:
+    """The dialect whose error shape a caller of `path` expects."""
+    if path.startswith("/v1/messages"):
+        return get_dialect("anthropic")
+    if google.is_google(path):
+        return get_dialect("google")
+    return get_dialect("openai")
+
+
+def _error(error: HybridError, dialect: Dialect) -> Answer:
+    status, body = dialect.encode_error(error, "")
+    return Answer(status=status, headers=[(b"content-type", b"application/json")], body=body)
+
+
+async def _reply(answer: Answer, send: Send) -> None:
+    headers: Headers = answer.headers
+    stream = answer.stream
+    if stream is None:
+        headers.append((b"content-length", b"%d" % len(answer.body)))
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        await send({"type": "http.response.body", "body": answer.body})
+        return
+    try:
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        while piece := await stream.chunk():
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+    finally:
+        stream.close()

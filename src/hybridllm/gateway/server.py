@@ -1,0 +1,196 @@
+"""The server's life: built from a configuration, reloaded whole or not at all, drained at its end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+from contextlib import suppress
+
+import msgspec
+
+from hybridllm.access.gate import Gate, check_exposure
+from hybridllm.config import Config
+from hybridllm.config_file import load_config, resolve_providers
+from hybridllm.engine.runtime import Runtime
+from hybridllm.engine.way import Engine
+from hybridllm.errors import ConfigError, HybridError
+from hybridllm.gateway.app import Gateway
+from hybridllm.gateway.endpoint import Service
+from hybridllm.gateway.request import Receive, Scope, Send
+from hybridllm.ledger import Ledger
+
+log = logging.getLogger("hybridllm.gateway")
+
+OPTIONS_ENV = "HYBRIDLLM_SERVE_OPTIONS"
+"""How `serve` hands its options to worker processes: a JSON object, see `Options`."""
+
+_WATCH_SECONDS = 1.0
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    """What the command line says over the configuration file."""
+
+    config: str | None = None
+    preset: str | None = None
+    host: str | None = None
+    port: int | None = None
+    workers: int | None = None
+    ledger: str | None = None
+
+
+def read(options: Options) -> Config:
+    """The configuration with the command line's options over it. Raises ConfigError."""
+    config = load_config(options.config, options.preset)
+    server, ledger = config.server, config.ledger
+    if options.host is not None:
+        server = msgspec.structs.replace(server, host=options.host)
+    if options.port is not None:
+        server = msgspec.structs.replace(server, port=options.port)
+    if options.workers is not None:
+        server = msgspec.structs.replace(server, workers=options.workers)
+    if options.ledger is not None:
+        ledger = msgspec.structs.replace(ledger, directory=options.ledger)
+    return msgspec.structs.replace(config, server=server, ledger=ledger)
+
+
+def secret_of(config: Config) -> str | None:
+    """The gateway's own key, from the environment. Raises ConfigError where one is needed."""
+    secret = os.environ.get(config.server.key_env) or None
+    check_exposure(config.server.host, secret, config.server.key_env)
+    return secret
+
+
+def check(config: Config) -> list[str]:
+    """The names of the providers that can be called. Raises ConfigError where the server could not
+    serve with this configuration."""
+    secret_of(config)
+    usable = [name for name, p in resolve_providers(config).items() if p.usable]
+    if not usable:
+        raise ConfigError(
+            "No provider can be called: no API key was found.",
+            where=config.path,
+            remedy="Set OPENAI_API_KEY, ANTHROPIC_API_KEY or GEMINI_API_KEY, or configure a "
+            "provider that needs none; `hybridllm simulate` prints keys to try things with.",
+        )
+    return usable
+
+
+def build_runtime(config: Config, former: Runtime | None = None) -> Runtime:
+    """A Runtime for `config`, with what `former` has learned. Raises ConfigError."""
+    check(config)
+    resolved = resolve_providers(config)
+    return Runtime(
+        config,
+        resolved,
+        learned=former.learned if former else None,
+        sessions=former.sessions if former else None,
+    )
+
+
+class Server:
+    """The ASGI application that uvicorn runs: lifespan here, requests in `Gateway`."""
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self._gateway: Gateway | None = None
+        self._watch: asyncio.Task[None] | None = None
+        self._retired: set[asyncio.Task[None]] = set()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+        else:
+            assert self._gateway is not None  # noqa: S101 - startup comes before any request
+            await self._gateway(scope, receive, send)
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        await receive()
+        try:
+            await self.start()
+        except HybridError as e:
+            await send({"type": "lifespan.startup.failed", "message": str(e)})
+            return
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self.stop()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def start(self) -> None:
+        """Open everything. Raises ConfigError."""
+        config = read(self._options)
+        gate = Gate(secret_of(config), config.server.key_env)
+        runtime = build_runtime(config)
+        ledger = Ledger(config.ledger)
+        ledger.open()
+        self._gateway = Gateway(Service(Engine(runtime, ledger), ledger, gate))
+        loop = asyncio.get_running_loop()
+        with suppress(NotImplementedError, RuntimeError):  # not on Windows, nor off the main thread
+            loop.add_signal_handler(signal.SIGHUP, self._hangup)
+        if config.path is not None:
+            self._watch = loop.create_task(self._watch_file(config.path))
+
+    async def stop(self) -> None:
+        """Close everything: the last rows go to the store."""
+        if self._watch is not None:
+            self._watch.cancel()
+        if self._gateway is not None:
+            service = self._gateway.service
+            await service.engine.runtime.close()
+            await asyncio.to_thread(service.ledger.close)
+
+    def _hangup(self) -> None:
+        self._keep(asyncio.ensure_future(self.reload()))
+
+    def _keep(self, task: asyncio.Task[None]) -> None:
+        self._retired.add(task)
+        task.add_done_callback(self._retired.discard)
+
+    async def reload(self) -> None:
+        """Read the configuration again and swap it in whole; on any error keep the old one."""
+        assert self._gateway is not None  # noqa: S101 - only a started server reloads
+        service = self._gateway.service
+        old = service.engine.runtime
+        try:
+            config = await asyncio.to_thread(read, self._options)
+            gate = Gate(secret_of(config), config.server.key_env)
+            runtime = build_runtime(config, old)
+        except HybridError as e:
+            log.error("The configuration is kept as it was: %s", e)
+            return
+        service.engine.runtime = runtime
+        service.gate = gate
+        if config.ledger != old.config.ledger or config.server != old.config.server:
+            log.warning("Changes to [server] and [ledger] take effect at the next start.")
+        log.warning("The configuration was reloaded.")
+        self._keep(asyncio.ensure_future(_retire(old)))
+
+    async def _watch_file(self, path: str) -> None:
+        """Reload when the file's time of change moves."""
+        seen = _changed_at(path)
+        while True:
+            await asyncio.sleep(_WATCH_SECONDS)
+            now = _changed_at(path)
+            if now is not None and now != seen:
+                seen = now
+                await self.reload()
+
+
+async def _retire(runtime: Runtime) -> None:
+    """Close a former runtime's connections once no call can still be using them."""
+    deadlines = [p.deadlines.total for p in runtime.config.providers.values()]
+    await asyncio.sleep(max(deadlines, default=600.0))
+    await runtime.close()
+
+
+def _changed_at(path: str) -> int | None:
+    try:
+        return os.stat(path).st_mtime_ns
+    except OSError:
+        return None
+
+
+def create_app() -> Server:
+    """uvicorn's factory in every worker process."""
+    return Server(msgspec.json.decode(os.environ.get(OPTIONS_ENV, "{}"), type=Options))
