@@ -13,26 +13,21 @@ import asyncio
 import random
 import time
 
-from hybridllm.catalog.structs import Model, Usage
+from hybridllm.catalog.structs import Model
+from hybridllm.engine.attempt import attempt, tell_breaker
 from hybridllm.engine.call import Answer, Call, new_request_id
-from hybridllm.engine.entry import Entry, Journal
-from hybridllm.engine.judge import KEY_COOLDOWN_SECONDS, UNHEALTHY, Step, step_after
+from hybridllm.engine.entry import Journal
+from hybridllm.engine.judge import KEY_COOLDOWN_SECONDS, Step, step_after
 from hybridllm.engine.refusal import refusal
 from hybridllm.engine.runtime import Runtime
 from hybridllm.engine.sessions import WARM_SECONDS, session_key
-from hybridllm.engine.stream import ReplyStream
-from hybridllm.engine.trip import Trip, money_headers
+from hybridllm.engine.trip import Trip
 from hybridllm.errors import ErrorKind, HybridError, ProviderError
-from hybridllm.providers.client import Response
 from hybridllm.providers.keys import Key
 from hybridllm.providers.retries import backoff
 from hybridllm.providers.upstream import Upstream
 from hybridllm.routing import World, need_of
-from hybridllm.wire.dialect import Dialect, DropPolicy, Inexpressible, Relay, RequestShape
-from hybridllm.wire.translate import TranslatingRelay
-
-MAX_ERROR_BYTES = 1_048_576
-
+from hybridllm.wire.dialect import DropPolicy, Inexpressible
 
 class Engine:
     """Serves calls with the Runtime of the moment; assign `runtime` to put a new one in its
@@ -123,9 +118,8 @@ class _Journey:
         Returns the last error; its breaker has been told."""
         runtime, trip = self.runtime, self.trip
         upstream = runtime.upstreams[model.provider]
-        dialect = runtime.dialects[model.provider]
         try:
-            body = self._prepare(model, dialect)
+            body = self._prepare(model)
         except Inexpressible as e:
             runtime.breakers.release(model.id)
             return e
@@ -136,10 +130,10 @@ class _Journey:
             if key is None and len(upstream.keys):
                 runtime.breakers.release(model.id)
                 return _no_key(upstream)
-            result = await self._attempt(model, upstream, dialect, key, body)
+            result = await attempt(runtime, self.journal, trip, model, key, body)
             if isinstance(result, Answer):
                 return result
-            self._tell_breaker(model, result)
+            tell_breaker(runtime, model, result)
             step = step_after(result)
             if step is Step.OTHER_KEY and key is not None:
                 tried.add(key.index)
@@ -151,9 +145,9 @@ class _Journey:
             wait = backoff(runtime.config.retries, retries, result.retry_after, random)
             if wait is None or not runtime.budget.spend(time.monotonic()):
                 return result
+            await asyncio.sleep(wait)
             if not runtime.breakers.allow(model.id, time.monotonic()):
                 return result
-            await asyncio.sleep(wait)
             tried.clear()
 
     def _rest(self, upstream: Upstream, key: Key, error: ProviderError, tried: set[int]) -> bool:
@@ -171,11 +165,12 @@ class _Journey:
         other = upstream.keys.pick(now)
         return other is not None and other.index not in tried
 
-    def _prepare(self, model: Model, dialect: Dialect) -> bytes:
+    def _prepare(self, model: Model) -> bytes:
         """The body to send: the caller's own where the dialect is the same, else written anew.
         Raises Inexpressible."""
         trip, runtime = self.trip, self.runtime
         call, facts = trip.call, trip.facts
+        dialect = runtime.dialects[model.provider]
         if dialect is call.dialect and not facts.foreign_signatures:
             trip.dropped = []
             return dialect.passthrough(call.body, facts, model.name)
@@ -183,142 +178,6 @@ class _Journey:
         body = dialect.encode_request(trip.conversation, runtime.targets[model.id], policy)
         trip.dropped = policy.dropped
         return body
-
-    async def _attempt(
-        self, model: Model, upstream: Upstream, dialect: Dialect, key: Key | None, body: bytes
-    ) -> Answer | ProviderError:
-        """One HTTP call, with exactly one entry in the ledger, however it ends."""
-        trip = self.trip
-        account = key.account if key is not None else ""
-        entry = Entry(self.journal, self.runtime, trip, model, account, dialect.name)
-        response: Response | None = None
-        try:
-            response = await upstream.send(
-                key=key,
-                model=model.name,
-                shape=RequestShape(stream=trip.facts.stream, sse=self._sse(dialect)),
-                body=body,
-                headers=trip.call.headers,
-                attempt_id=entry.id,
-            )
-            entry.status = response.status
-            entry.provider_request_id = _request_id_of(response.headers)
-            if response.status >= 300:
-                raw = await response.read(MAX_ERROR_BYTES)
-                raise dialect.decode_error(response.status, response.headers, raw)
-            if trip.facts.stream:
-                return await self._streamed(model, dialect, entry, response)
-            return await self._whole(model, dialect, entry, response)
-        except ProviderError as e:
-            e.provider = e.provider or model.provider
-            e.dialect = dialect.name
-            entry.failed(e)
-            if response is not None:
-                response.close()
-            return e
-        except BaseException:
-            # The caller went away, or we are at fault: the attempt is journalled all the same.
-            if response is not None:
-                response.close()
-            entry.cancelled()
-            self.runtime.breakers.release(model.id)
-            raise
-
-    def _sse(self, dialect: Dialect) -> bool:
-        """Google's JSON array stream is asked for only by a caller who reads it himself."""
-        return dialect is not self.trip.call.dialect or self.trip.call.shape.sse
-
-    async def _whole(
-        self, model: Model, dialect: Dialect, entry: Entry, response: Response
-    ) -> Answer:
-        """A reply that comes in one piece. Raises ProviderError."""
-        trip = self.trip
-        caller = trip.call.dialect
-        raw = await response.read()
-        entry.first_token()
-        if dialect is caller:
-            usage, _ = dialect.meter(raw)
-            body = raw
-        else:
-            reply = dialect.decode_reply(raw)
-            usage = reply.usage
-            body = caller.encode_reply(reply)
-        self._settled(model, entry, entry.answered(usage, len(raw)), None)
-        headers = trip.headers(model, b"application/json")
-        headers += money_headers(entry.cost, entry.baseline)
-        headers.append(_request_id_header(caller, dialect, trip, entry))
-        return Answer(status=200, headers=headers, body=body)
-
-    async def _streamed(
-        self, model: Model, dialect: Dialect, entry: Entry, response: Response
-    ) -> Answer:
-        """A stream, held until its first content: until then another model can still take over.
-        Raises ProviderError."""
-        trip = self.trip
-        caller = trip.call.dialect
-        relay: Relay
-        if dialect is caller and not trip.facts.foreign_signatures:
-            relay = dialect.relay(trip.facts, trip.call.shape)
-        else:
-            relay = TranslatingRelay(
-                dialect.stream_decoder(), caller.stream_encoder(trip.facts, trip.call.shape)
-            )
-        held = bytearray()
-        while not relay.has_content and not relay.complete:
-            data = await response.chunk()
-            if not data:
-                held += relay.end()
-                break
-            held += relay.feed(data)
-            if relay.error is not None and not relay.has_content:
-                raise relay.error
-        if not relay.has_content and not relay.complete:
-            raise relay.error or ProviderError(
-                "The provider closed the stream before any content.",
-                kind=ErrorKind.CONNECTION,
-                provider=model.provider,
-            )
-        entry.first_token()
-        stream = ReplyStream(
-            trip,
-            entry,
-            response,
-            relay,
-            bytes(held),
-            lambda usage, error: self._settled(model, entry, usage, error),
-        )
-        headers = trip.headers(model, caller.stream_content_type(trip.call.shape).encode())
-        if entry.closed:
-            headers += money_headers(entry.cost, entry.baseline)
-        headers.append((b"cache-control", b"no-cache"))
-        headers.append(_request_id_header(caller, dialect, trip, entry))
-        return Answer(status=200, headers=headers, stream=stream)
-
-    def _settled(
-        self, model: Model, entry: Entry, usage: Usage | None, error: ProviderError | None
-    ) -> None:
-        """The reply has ended: health, sessions and expectations learn from it."""
-        if error is not None:
-            self._tell_breaker(model, error)
-            return
-        runtime, trip = self.runtime, self.trip
-        now = time.monotonic()
-        runtime.breakers.success(model.id, now)
-        if usage is not None:
-            runtime.sessions.put(trip.session, model, usage, now)
-            runtime.learned.note(
-                trip.task.name, model.id, usage.output_tokens, entry.elapsed_us()
-            )
-
-    def _tell_breaker(self, model: Model, error: ProviderError) -> None:
-        """A key's trouble says nothing about the model; any other refusal shows that it is up."""
-        now = time.monotonic()
-        if error.kind in UNHEALTHY:
-            self.runtime.breakers.failure(model.id, now)
-        elif error.kind in KEY_COOLDOWN_SECONDS:
-            self.runtime.breakers.release(model.id)
-        else:
-            self.runtime.breakers.success(model.id, now)
 
 
 def _no_key(upstream: Upstream) -> ProviderError:
@@ -332,23 +191,3 @@ def _no_key(upstream: Upstream) -> ProviderError:
         retry_after=max(0.0, free_at - now) if free_at is not None else None,
         retryable=False,
     )
-
-
-_REQUEST_ID_HEADERS = ("x-request-id", "request-id", "x-goog-request-id", "x-amzn-requestid")
-
-
-def _request_id_of(headers: dict[str, str]) -> str:
-    for name in _REQUEST_ID_HEADERS:
-        if found := headers.get(name):
-            return found[:200]
-    return ""
-
-
-def _request_id_header(
-    caller: Dialect, provider: Dialect, trip: Trip, entry: Entry
-) -> tuple[bytes, bytes]:
-    """The header in which the caller's SDK looks for a request id: the provider's own where the
-    caller speaks its dialect, else ours."""
-    name = b"request-id" if caller.name == "anthropic" else b"x-request-id"
-    own = entry.provider_request_id if caller is provider else ""
-    return name, (own or trip.request_id).encode("latin-1", "replace")

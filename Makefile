@@ -1,0 +1,38 @@
+# `make setup` makes .venv; `make demo` and `make test` call it. The slower suites are targets of
+# their own.
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.installed
+
+.PHONY: setup demo test check format clean
+.DEFAULT_GOAL := help
+
+help: ## what can be made
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 16
+
+setup: $(STAMP) ## make .venv with everything pinned in uv.lock
+
+$(STAMP): pyproject.toml uv.lock
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(BIN)/uv sync --quiet --locked --all-extras
+	touch $(STAMP)
+
+demo: setup ## watch the guide's month at 1:1000, twice, once through an outage
+	$(BIN)/hybridllm demo
+
+test: check ## format, lint, types, floor plan, then every test
+	$(BIN)/python -m pytest -n 2
+
+check: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: setup ## format and mend what the linter can
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean: ## remove everything that was made
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache dist

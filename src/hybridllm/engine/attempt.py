@@ -1,0 +1,184 @@
+"""One attempt: one HTTP call to a provider, with exactly one entry in the ledger, however it ends."""
+
+from __future__ import annotations
+
+import time
+
+from hybridllm.catalog.structs import Model, Usage
+from hybridllm.engine.call import Answer
+from hybridllm.engine.entry import Entry, Journal
+from hybridllm.engine.judge import KEY_COOLDOWN_SECONDS, UNHEALTHY
+from hybridllm.engine.runtime import Runtime
+from hybridllm.engine.stream import ReplyStream
+from hybridllm.engine.trip import Trip, money_headers
+from hybridllm.errors import ErrorKind, ProviderError
+from hybridllm.providers.client import Response
+from hybridllm.providers.keys import Key
+from hybridllm.wire.dialect import Dialect, Relay, RequestShape
+from hybridllm.wire.translate import TranslatingRelay
+
+MAX_ERROR_BYTES = 1_048_576
+
+
+async def attempt(
+    runtime: Runtime, journal: Journal, trip: Trip, model: Model, key: Key | None, body: bytes
+) -> Answer | ProviderError:
+    """Send `body` to `model`'s provider. A failure is returned, not raised; a cancelled task (the
+    caller went away) raises on once it is journalled."""
+    dialect = runtime.dialects[model.provider]
+    account = key.account if key is not None else ""
+    entry = Entry(journal, runtime, trip, model, account, dialect.name)
+    response: Response | None = None
+    try:
+        response = await runtime.upstreams[model.provider].send(
+            key=key,
+            model=model.name,
+            shape=RequestShape(stream=trip.facts.stream, sse=_sse(trip, dialect)),
+            body=body,
+            headers=trip.call.headers,
+            attempt_id=entry.id,
+        )
+        entry.status = response.status
+        entry.provider_request_id = _request_id_of(response.headers)
+        if response.status >= 300:
+            raw = await response.read(MAX_ERROR_BYTES)
+            raise dialect.decode_error(response.status, response.headers, raw)
+        ending = _Ending(runtime, trip, model, entry)
+        if trip.facts.stream:
+            return await _streamed(ending, dialect, response)
+        return await _whole(ending, dialect, response)
+    except ProviderError as e:
+        e.provider = e.provider or model.provider
+        e.dialect = dialect.name
+        entry.failed(e)
+        if response is not None:
+            response.close()
+        return e
+    except BaseException:
+        # The caller went away, or we are at fault: the attempt is journalled all the same.
+        if response is not None:
+            response.close()
+        entry.cancelled()
+        runtime.breakers.release(model.id)
+        raise
+
+
+def _sse(trip: Trip, dialect: Dialect) -> bool:
+    """Google's JSON array stream is asked for only by a caller who reads it himself."""
+    return dialect is not trip.call.dialect or trip.call.shape.sse
+
+
+class _Ending:
+    """What is to be done when the reply has ended, wherever that is noticed."""
+
+    __slots__ = ("entry", "model", "runtime", "trip")
+
+    def __init__(self, runtime: Runtime, trip: Trip, model: Model, entry: Entry) -> None:
+        self.runtime = runtime
+        self.trip = trip
+        self.model = model
+        self.entry = entry
+
+    def settled(self, usage: Usage | None, error: ProviderError | None) -> None:
+        """Health, sessions and expectations learn from it."""
+        runtime, trip, model = self.runtime, self.trip, self.model
+        if error is not None:
+            tell_breaker(runtime, model, error)
+            return
+        now = time.monotonic()
+        runtime.breakers.success(model.id, now)
+        if usage is not None:
+            runtime.sessions.put(trip.session, model, usage, now)
+            elapsed = self.entry.elapsed_us()
+            runtime.learned.note(trip.task.name, model.id, usage.output_tokens, elapsed)
+
+
+async def _whole(ending: _Ending, dialect: Dialect, response: Response) -> Answer:
+    """A reply that comes in one piece. Raises ProviderError."""
+    trip, entry = ending.trip, ending.entry
+    caller = trip.call.dialect
+    raw = await response.read()
+    entry.first_token()
+    if dialect is caller and not trip.facts.foreign_signatures:
+        usage, _ = dialect.meter(raw)
+        body = raw
+    else:
+        reply = dialect.decode_reply(raw)
+        usage = reply.usage
+        body = caller.encode_reply(reply)
+    ending.settled(entry.answered(usage, len(raw)), None)
+    headers = trip.headers(ending.model, b"application/json")
+    headers += money_headers(entry.cost, entry.baseline)
+    headers.append(_request_id_header(caller, dialect, trip, entry))
+    return Answer(status=200, headers=headers, body=body)
+
+
+async def _streamed(ending: _Ending, dialect: Dialect, response: Response) -> Answer:
+    """A stream, held until its first content: until then another model can still take over.
+    Raises ProviderError."""
+    trip, entry = ending.trip, ending.entry
+    caller = trip.call.dialect
+    relay: Relay
+    if dialect is caller:
+        relay = dialect.relay(trip.facts, trip.call.shape)
+    else:
+        relay = TranslatingRelay(
+            dialect.stream_decoder(), caller.stream_encoder(trip.facts, trip.call.shape)
+        )
+    held = await _held(relay, response)
+    entry.first_token()
+    stream = ReplyStream(trip, entry, response, relay, held, ending.settled)
+    headers = trip.headers(ending.model, caller.stream_content_type(trip.call.shape).encode())
+    if entry.closed:
+        headers += money_headers(entry.cost, entry.baseline)
+    headers.append((b"cache-control", b"no-cache"))
+    headers.append(_request_id_header(caller, dialect, trip, entry))
+    return Answer(status=200, headers=headers, stream=stream)
+
+
+async def _held(relay: Relay, response: Response) -> bytes:
+    """The caller's bytes up to and with the first content. Raises ProviderError if none comes."""
+    held: list[bytes] = []
+    while not (relay.has_content or relay.complete):
+        data = await response.chunk()
+        held.append(relay.feed(data) if data else relay.end())
+        if relay.error is not None and not relay.has_content:
+            raise relay.error
+        if not data:
+            break
+    if not (relay.has_content or relay.complete):
+        raise ProviderError(
+            "The provider closed the stream before any content.", kind=ErrorKind.CONNECTION
+        )
+    return b"".join(held)
+
+
+def tell_breaker(runtime: Runtime, model: Model, error: ProviderError) -> None:
+    """A key's trouble says nothing about the model; any other refusal shows that it is up."""
+    now = time.monotonic()
+    if error.kind in UNHEALTHY:
+        runtime.breakers.failure(model.id, now)
+    elif error.kind in KEY_COOLDOWN_SECONDS:
+        runtime.breakers.release(model.id)
+    else:
+        runtime.breakers.success(model.id, now)
+
+
+_REQUEST_ID_HEADERS = ("x-request-id", "request-id", "x-goog-request-id", "x-amzn-requestid")
+
+
+def _request_id_of(headers: dict[str, str]) -> str:
+    for name in _REQUEST_ID_HEADERS:
+        if found := headers.get(name):
+            return found[:200]
+    return ""
+
+
+def _request_id_header(
+    caller: Dialect, provider: Dialect, trip: Trip, entry: Entry
+) -> tuple[bytes, bytes]:
+    """The header in which the caller's SDK looks for a request id: the provider's own where the
+    caller speaks its dialect, else ours."""
+    name = b"request-id" if caller.name == "anthropic" else b"x-request-id"
+    own = entry.provider_request_id if caller is provider else ""
+    return name, (own or trip.request_id).encode("latin-1", "replace")
