@@ -1,0 +1,134 @@
+"""The tables, as the newest migration leaves them.
+
+Money in `attempts` is picodollars, one attempt at most 2^63. Sums are larger than that, and
+SQLite's sum() fails beyond it, so `hourly` holds each amount in two columns: `*_micro` whole
+millionths of a dollar and `*_pico` the picodollars over, added up apart and never carried. The
+amount is `micro * 1_000_000 + pico` (`whole`). Either column has room for 9 * 10^12 additions of
+its largest term.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Boolean, Column, MetaData, Table, Text
+
+PICO_PER_MICRO = 1_000_000
+
+metadata = MetaData()
+
+
+def _text(name: str) -> Column[str]:
+    return Column(name, Text, nullable=False)
+
+
+def _integer(name: str) -> Column[int]:
+    return Column(name, BigInteger, nullable=False)
+
+
+def _boolean(name: str) -> Column[bool]:
+    return Column(name, Boolean, nullable=False)
+
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("request_id", Text, primary_key=True),
+    Column("attempt", BigInteger, primary_key=True, autoincrement=False),
+    _integer("at"),
+    _text("key"),
+    _text("tags"),
+    _text("task"),
+    _text("task_source"),
+    _text("tier"),
+    _text("requested"),
+    _text("provider"),
+    _text("model"),
+    _text("account"),
+    _text("dialect_in"),
+    _text("dialect_out"),
+    _boolean("stream"),
+    _integer("status"),
+    _text("outcome"),
+    _text("error_kind"),
+    _boolean("answered"),
+    _text("provider_request_id"),
+    _integer("input_tokens"),
+    _integer("cache_read_tokens"),
+    _integer("cache_write_tokens"),
+    _integer("cache_write_long_tokens"),
+    _integer("output_tokens"),
+    _integer("reasoning_tokens"),
+    _integer("cost"),
+    _integer("baseline"),
+    _text("baseline_model"),
+    _boolean("usage_estimated"),
+    _boolean("unpriced"),
+    _boolean("batch"),
+    _integer("first_token_us"),
+    _integer("total_us"),
+    _text("reason"),
+    _text("moved_from"),
+)
+"""A row an attempt. Its one index is the primary key, which is how requests are looked up: no
+report reads this table, and every further index would be paid for by every insert."""
+
+HOURLY_KEYS = ("hour", "task", "provider", "model", "key")
+HOURLY_COUNTS = (
+    "attempts",
+    "answered",
+    "errors",
+    "cut",
+    "cancelled",
+    "unknown",
+    "fallbacks",
+    "estimated",
+    "unpriced",
+)
+HOURLY_TOKENS = (
+    "input_tokens",
+    "cache_read_tokens",
+    "cache_write_tokens",
+    "cache_write_long_tokens",
+    "output_tokens",
+    "reasoning_tokens",
+)
+HOURLY_MONEY = ("cost", "baseline", "unanswered_cost")
+HOURLY_SUMS = (
+    *HOURLY_COUNTS,
+    *HOURLY_TOKENS,
+    *(f"{name}_{part}" for name in HOURLY_MONEY for part in ("micro", "pico")),
+)
+
+hourly = Table(
+    "hourly",
+    metadata,
+    Column("hour", BigInteger, primary_key=True, autoincrement=False),
+    *(Column(name, Text, primary_key=True) for name in HOURLY_KEYS[1:]),
+    *(_integer(name) for name in HOURLY_SUMS),
+)
+"""The sums of `attempts` by hour (Unix seconds of its start), task, provider, model and key.
+
+`errors`, `cut`, `cancelled` and `unknown` count outcomes. `fallbacks` are answered attempts by
+another model than the request's first attempt. `estimated` and `unpriced` count the flags.
+`unanswered_cost` is the part of `cost` whose reply the caller never got.
+"""
+
+loaded = Table(
+    "loaded",
+    metadata,
+    Column("run", Text, primary_key=True),
+    _integer("segment"),
+    _integer("bytes"),
+    _boolean("finished"),
+)
+"""How far each run of a process has been loaded from its journal. It changes in the transaction
+that inserts the rows, so that a record is loaded exactly once."""
+
+
+def split(picodollars: int) -> tuple[int, int]:
+    """(micro, pico) of an amount."""
+    return divmod(picodollars, PICO_PER_MICRO)
+
+
+def whole(micro: int, pico: int) -> int:
+    """The amount of a (micro, pico) pair, or of their sums."""
+    return int(micro) * PICO_PER_MICRO + int(pico)
