@@ -1,0 +1,28 @@
+"""The providers that are not there, and a gateway before them, shared by all tests of a process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hybridllm.simulators import Simulators
+
+from tests.running import RunningGateway, serve
+
+
+@pytest.fixture(scope="session")
+def simulators() -> Iterator[Simulators]:
+    """All three providers, without delays. Tests that set faults clear them."""
+    with Simulators(profile="fast") as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def gateway(
+    simulators: Simulators, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RunningGateway]:
+    """A gateway with the preset `guide` and nothing configured but the simulators' addresses."""
+    with serve(tmp_path_factory.mktemp("gateway"), simulators.env()) as running:
+        yield running
