@@ -94,6 +94,7 @@ class Model(Struct, frozen=True, kw_only=True):
 
     `aliases` are further names that callers use for it. `tokens_per_kbyte` is how many tokens
     1,000 UTF-8 bytes of English text make, for estimates (integer, so routing stays in integers).
+    `kind` is "chat" or "embedding"; tasks route among chat models alone.
     """
 
     provider: str
@@ -101,6 +102,7 @@ class Model(Struct, frozen=True, kw_only=True):
     context_window: int
     max_output_tokens: int
     prices: tuple[Price, ...]
+    kind: str = "chat"
     aliases: tuple[str, ...] = ()
     tools: bool = True
     vision: bool = True
