@@ -12,8 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from hybridllm.ledger.record import Attempt
-
-_PICO = 10**12
+from hybridllm.money import dollars
 
 
 class Line(Struct):
@@ -51,7 +50,7 @@ def line(a: Attempt) -> Line:
         status=a.status,
         outcome=a.outcome,
         error_kind=a.error_kind,
-        cost_usd=_exact_dollars(a.cost),
+        cost_usd=dollars(a.cost),
         first_token_ms=a.first_token_us / 1000,
         total_ms=a.total_us / 1000,
     )
@@ -85,8 +84,3 @@ class AttemptLog:
 
 def _private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
-
-
-def _exact_dollars(picodollars: int) -> str:
-    whole, rest = divmod(picodollars, _PICO)
-    return f"{whole}.{rest:012d}".rstrip("0").rstrip(".")
