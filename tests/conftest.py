@@ -9,7 +9,7 @@ import pytest
 
 from hybridllm.simulators import Simulators
 
-from tests.running import RunningGateway, serve
+from tests.running import RunningGateway
 
 
 @pytest.fixture(scope="session")
@@ -24,5 +24,5 @@ def gateway(
     simulators: Simulators, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[RunningGateway]:
     """A gateway with the preset `guide` and nothing configured but the simulators' addresses."""
-    with serve(tmp_path_factory.mktemp("gateway"), simulators.env()) as running:
+    with RunningGateway(tmp_path_factory.mktemp("gateway"), simulators.env()) as running:
         yield running

@@ -3,29 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from http.client import HTTPConnection
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-PROVIDER_VARIABLES = (
-    "OPENAI_API_KEY",
-    "OPENAI_BASE_URL",
-    "ANTHROPIC_API_KEY",
-    "ANTHROPIC_BASE_URL",
-    "GEMINI_API_KEY",
-    "GOOGLE_API_KEY",
-    "GOOGLE_GEMINI_BASE_URL",
-    "HYBRIDLLM_KEY",
-    "HYBRIDLLM_CONFIG",
-)
+from hybridllm.gateway.process import GatewayProcess
 
 
 @dataclass
@@ -40,13 +24,8 @@ class Reply:
         return json.loads(self.body)
 
 
-@dataclass
-class RunningGateway:
-    """`url` has no path; `home` holds the ledger."""
-
-    url: str
-    home: Path
-    process: subprocess.Popen[str]
+class RunningGateway(GatewayProcess):
+    """With a plain HTTP client, which shows every byte."""
 
     def request(
         self,
@@ -81,51 +60,3 @@ class RunningGateway:
             "attempts"
         ]
         return found
-
-    def stop(self) -> int:
-        """SIGTERM, wait for the drain; the exit status."""
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(timeout=30)
-
-    def kill(self) -> None:
-        """SIGKILL: no chance to tidy up."""
-        self.process.kill()
-        self.process.wait(timeout=30)
-
-
-@contextmanager
-def serve(
-    home: Path,
-    env: Mapping[str, str],
-    *,
-    config: str = "",
-    preset: str = "guide",
-    args: tuple[str, ...] = (),
-) -> Iterator[RunningGateway]:
-    """`hybridllm serve` with `config` as its hybridllm.toml and `env` over a clean environment."""
-    home.mkdir(parents=True, exist_ok=True)
-    path = home / "hybridllm.toml"
-    path.write_text(config)
-    clean = {k: v for k, v in os.environ.items() if k not in PROVIDER_VARIABLES}
-    process = subprocess.Popen(
-        [
-            *(sys.executable, "-m", "hybridllm", "serve", "--json", "--port", "0"),
-            *("--config", str(path), "--preset", preset, "--ledger", str(home / "ledger")),
-            *args,
-        ],
-        env={**clean, **env},
-        stdout=subprocess.PIPE,
-        stderr=(home / "stderr.txt").open("w"),
-        text=True,
-    )
-    try:
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        assert line, f"the gateway did not start: {(home / 'stderr.txt').read_text()}"
-        yield RunningGateway(json.loads(line)["url"], home, process)
-    finally:
-        if process.poll() is None:
-            process.terminate()
-        process.wait(timeout=30)
-        process.stdout.close()

@@ -11,7 +11,7 @@ import pytest
 
 from hybridllm.simulators import Simulators
 
-from tests.running import Reply, RunningGateway, serve
+from tests.running import Reply, RunningGateway
 
 OPENAI = "/v1/chat/completions"
 ANTHROPIC = "/v1/messages"
@@ -169,7 +169,7 @@ def test_a_body_over_the_limit(
     simulators: Simulators, tmp_path_factory: pytest.TempPathFactory, caller: Caller
 ) -> None:
     home = tmp_path_factory.mktemp("small")
-    with serve(home, simulators.env(), config="[server]\nmax_body_bytes = 2000\n") as small:
+    with RunningGateway(home, simulators.env(), config="[server]\nmax_body_bytes = 2000\n") as small:
         path, body = caller.valid(text="x" * 3_000)
         reply = small.post(path, body)
         assert reply.status == 413
@@ -186,7 +186,7 @@ def test_a_wrong_key_and_none(
         "anthropic": {"x-api-key": "the-gateway-key"},
         "google": {"x-goog-api-key": "the-gateway-key"},
     }[caller.name]
-    with serve(tmp_path_factory.mktemp("guarded"), env) as guarded:
+    with RunningGateway(tmp_path_factory.mktemp("guarded"), env) as guarded:
         path, body = caller.valid(model="no-such-model")
         assert guarded.post(path, body, right).status == 404, "the right key gets past the gate"
         if caller.name == "google":
