@@ -23,7 +23,6 @@ from hybridllm.errors import ErrorKind, HybridError
 from hybridllm.ledger.frames import frame
 from hybridllm.ledger.record import Attempt, Intent
 
-SEGMENT_BYTES = 4 * 1024 * 1024
 _SUFFIX = ".seg"
 _MOST = 2**63 - 1
 
@@ -36,18 +35,21 @@ class Segment(NamedTuple):
 
 
 class Journal:
-    """The writing end of this process's run. Threads may share it."""
+    """The writing end of this process's run. Threads may share it. A segment that has reached
+    `segment_bytes` is followed by another."""
 
-    def __init__(self, root: Path, worker: int, segment_bytes: int = SEGMENT_BYTES) -> None:
+    segment_bytes = 4 * 1024 * 1024
+
+    def __init__(self, root: Path, worker: int) -> None:
         """Start a run below `root` and lock it. Raises HybridError(UNAVAILABLE)."""
         name = f"w{worker}-p{os.getpid()}-{time.time_ns():x}{token_hex(2)}"
         self.run = root / name
-        self._segment_bytes = segment_bytes
         self._guard = Lock()
         self._fd = -1
         self._number = 0
         try:
-            self.run.mkdir(parents=True, mode=0o700)
+            for directory in (root.parent, root, self.run):
+                directory.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._lock = self._locked()
             self._rotate()
         except OSError as e:
@@ -72,7 +74,7 @@ class Journal:
             data = frame(_representable(entry))
         with self._guard:
             try:
-                if self._size >= self._segment_bytes:
+                if self._size >= self.segment_bytes:
                     self._rotate()
                 written = os.write(self._fd, data)
                 if written != len(data):
@@ -92,7 +94,8 @@ class Journal:
     def close(self) -> None:
         """Stop writing. The run stays locked until `release`."""
         with self._guard:
-            os.close(self._fd)
+            if self._fd >= 0:
+                os.close(self._fd)
             self._fd = -1
 
     def release(self) -> None:
