@@ -1,0 +1,154 @@
+"""The router: a need and the state of the world in, an ordered chain of models and its reason out.
+
+All that does not depend on the request is settled at construction, so that a plan on the way of a
+request is a walk over a handful of candidates in integer arithmetic.
+"""
+
+from __future__ import annotations
+
+from hybridllm.config import Config
+from hybridllm.errors import RequestError
+from hybridllm.routing.candidates import Candidate, Look, Tables
+from hybridllm.routing.choice import chain_of, choose
+from hybridllm.routing.cost import DayPrices, expected_cost, input_tokens, output_tokens
+from hybridllm.routing.decision import Decision
+from hybridllm.routing.filters import HARD, Limit, limits_for
+from hybridllm.routing.need import Need
+from hybridllm.routing.plan import Plan, Verdict
+from hybridllm.routing.refusals import no_candidate, not_as_asked
+from hybridllm.routing.words import reason_of, verdict_of
+from hybridllm.routing.world import World
+
+
+class Router:
+    """Plans by one configuration. Not shared between threads: it keeps the prices of the day."""
+
+    def __init__(self, config: Config) -> None:
+        self._catalog = config.catalog
+        self._concrete_fallbacks = config.routing.concrete_fallbacks
+        self._tables = Tables(config)
+        self._prices = DayPrices()
+
+    def plan(self, need: Need, world: World) -> Plan:
+        """The chain to try and why, without verdicts.
+
+        Raises RequestError with a remedy: CONTEXT_EXCEEDED when no candidate has the context,
+        UNSUPPORTED when none has the capability, UNAVAILABLE when none can be called.
+        """
+        return self._planned(self._decide(need, world))
+
+    def explain(self, need: Need, world: World) -> Plan:
+        """The same plan with a verdict on every model of the task. Raises as `plan` does."""
+        decision = self._decide(need, world)
+        plan = self._planned(decision)
+        plan.verdicts = self._verdicts(decision)
+        return plan
+
+    def verdicts(self, need: Need, world: World) -> list[Verdict]:
+        """The verdict on every model of the task, also where none can serve the request."""
+        return self._verdicts(self._decide(need, world))
+
+    def _planned(self, decision: Decision) -> Plan:
+        if not decision.chain:
+            raise self._refusal(decision)
+        return Plan(
+            task=decision.need.task.name,
+            chain=[look.candidate.model for look in decision.chain],
+            reason=reason_of(decision),
+            moved_from=decision.moved_from,
+        )
+
+    def _decide(self, need: Need, world: World) -> Decision:
+        table = self._tables[need.task.name]
+        limits = limits_for(need)
+        looks = [self._look(one, limits, need, world) for one in table.listed]
+        decision = Decision(
+            need=need,
+            world=world,
+            table=table,
+            looks=looks,
+            choice=choose(looks, table.candidates, table.fallbacks),
+        )
+        if need.requested is not None:
+            self._obey(decision, need.requested)
+        elif decision.choice is not None:
+            decision.chain = chain_of(decision.choice.kept, decision.choice.rest)
+            self._stay(decision)
+        return decision
+
+    def _look(
+        self, candidate: Candidate, limits: tuple[Limit, ...], need: Need, world: World
+    ) -> Look:
+        model = candidate.model
+        look = Look(
+            candidate=candidate,
+            input_tokens=input_tokens(model, need),
+            output_tokens=output_tokens(model, need, world),
+        )
+        for limit in limits:
+            if why := limit.check(look, need, world):
+                look.block, look.why = limit.name, why
+                break
+        if not look.block or look.block == "latency":
+            self._price(look, need, world)
+        return look
+
+    def _price(self, look: Look, need: Need, world: World) -> None:
+        candidate = look.candidate
+        price = self._prices.of(candidate.model, candidate.id, world.day)
+        if price is not None:
+            look.expected = expected_cost(
+                candidate.model, price, need, world, look.input_tokens, look.output_tokens
+            )
+
+    def _obey(self, decision: Decision, requested: str) -> None:
+        """The model that the caller asked for by name, first whatever its price, quality and
+        health; behind it the task's own chain, where configuration grants fallbacks."""
+        look = self._look_by_id(decision, requested, HARD)
+        decision.requested = look
+        if look.block:
+            return
+        rest: list[Look] = []
+        if self._concrete_fallbacks and decision.choice is not None:
+            rest = [*decision.choice.kept, *decision.choice.rest]
+        decision.chain = chain_of([look], rest)
+
+    def _stay(self, decision: Decision) -> None:
+        """A conversation stays with its model while that one is warm, healthy, fits, and is as
+        good as the task asks."""
+        world = decision.world
+        previous, first = world.previous, decision.chain[0]
+        if previous is None or previous == first.candidate.id:
+            return
+        if not world.warm_tokens or world.warm_model != previous:
+            return
+        if previous not in self._catalog.models:
+            return  # a reload has taken the model out of the catalogue
+        look = self._look_by_id(decision, previous, limits_for(decision.need))
+        good = look.candidate.meets_bar or look.candidate.lower >= first.candidate.lower
+        if look.block or not good:
+            return
+        decision.stayed = look
+        decision.chain = chain_of([look], decision.chain)
+
+    def _look_by_id(self, decision: Decision, id: str, limits: tuple[Limit, ...]) -> Look:
+        for look in decision.looks:
+            if look.candidate.id == id and limits is not HARD:
+                return look
+        candidate = self._tables.guest(decision.table, self._catalog.models[id])
+        return self._look(candidate, limits, decision.need, decision.world)
+
+    def _verdicts(self, decision: Decision) -> list[Verdict]:
+        looks = decision.looks
+        first = decision.requested or decision.stayed
+        if first is not None:
+            looks = [first, *(one for one in looks if one.candidate.id != first.candidate.id)]
+        for look in looks:
+            if look.expected is None:
+                self._price(look, decision.need, decision.world)
+        return [verdict_of(look, decision) for look in looks]
+
+    def _refusal(self, decision: Decision) -> RequestError:
+        if decision.requested is not None:
+            return not_as_asked(decision.requested, self._catalog)
+        return no_candidate(decision, self._catalog)

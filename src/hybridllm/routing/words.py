@@ -1,0 +1,134 @@
+"""A decision in words: one sentence for its reason, one verdict for each model."""
+
+from __future__ import annotations
+
+from hybridllm.money import dollars
+from hybridllm.routing.candidates import Candidate, Look
+from hybridllm.routing.choice import Standard
+from hybridllm.routing.decision import Decision
+from hybridllm.routing.plan import Verdict
+
+_MICRODOLLAR = 10**6
+
+
+def reason_of(decision: Decision) -> str:
+    """Why the first model of the chain is first, in one sentence."""
+    first = decision.chain[0]
+    cost = f", {_about(first.expected)} expected" if first.expected is not None else ""
+    moved = decision.moved_from
+    left = f"; moved from {_short(moved)}" if moved is not None else ""
+    return f"{decision.need.task.name}: {first.candidate.model.name} {_why(decision)}{cost}{left}"
+
+
+def _why(decision: Decision) -> str:
+    if decision.requested is not None:
+        return "was asked for by name"
+    if decision.stayed is not None:
+        tokens = decision.world.warm_tokens
+        return f"keeps its conversation, of which it has {tokens:,} tokens cached"
+    choice = decision.choice
+    if choice is None:
+        raise ValueError("a decision without a choice has no reason")
+    first, bar = choice.kept[0].candidate, _bar(decision)
+    cheapest = _cheapest(decision, len(choice.kept))
+    if choice.standard is Standard.CANDIDATES:
+        return cheapest
+    if choice.standard is Standard.FALLBACKS:
+        return f"is a fallback, since no candidate can serve this, and {cheapest}"
+    if choice.standard is Standard.SLOW:
+        return f"is slower than the task's limit, but nothing faster serves this, and {cheapest}"
+    return f"is the best that can serve this, {_score(first)}, though nothing reaches {bar}"
+
+
+def _cheapest(decision: Decision, kept: int) -> str:
+    """`is the cheapest of 3 that meet the 0.90 bar (assumed)`."""
+    first = decision.chain[0].candidate
+    of = f" of the preferred ecosystem {decision.table.ecosystem}" if first.favoured else ""
+    basis = f" ({_basis(first)})" if decision.need.task.bar > 0 else ""
+    meet = f" {_bar(decision)}{basis}" if basis else ""
+    if kept == 1:
+        return f"is the only one{of} that meets{meet}" if meet else f"is the only one{of} that fits"
+    return (
+        f"is the cheapest of {kept}{of} that meet{meet}"
+        if meet
+        else (f"is the cheapest of {kept}{of} that fit")
+    )
+
+
+def verdict_of(look: Look, decision: Decision) -> Verdict:
+    """What became of one model of the task."""
+    kept = decision.choice is not None and _holds(decision.choice.kept, look)
+    return Verdict(
+        model=look.candidate.id,
+        kept=kept or look is decision.stayed or (look is decision.requested and not look.block),
+        why=_verdict_why(look, decision, kept),
+        expected=look.expected,
+    )
+
+
+def _verdict_why(look: Look, decision: Decision, kept: bool) -> str:
+    if decision.requested is not None and look.candidate.id == decision.requested.candidate.id:
+        broken = decision.requested.why
+        return f"asked for by name, but {broken}" if broken else "asked for by name"
+    if decision.stayed is look:
+        return f"keeps its conversation: {decision.world.warm_tokens:,} tokens of it are cached"
+    choice = decision.choice
+    words = ["fallback"] if decision.is_fallback_only(look) else []
+    if look.block:
+        words.append(look.why)
+    candidate = look.candidate
+    if decision.need.task.bar > 0:
+        words.append(_against(candidate, _bar(decision)))
+    if kept and choice is not None:
+        words.append(_standing(look, decision))
+    elif not look.block and candidate.meets_bar and not decision.is_fallback_only(look):
+        words.append(f"not of the preferred ecosystem {decision.table.ecosystem}")
+    return "; ".join(words)
+
+
+def _holds(looks: list[Look], look: Look) -> bool:
+    return any(one is look for one in looks)
+
+
+def _standing(look: Look, decision: Decision) -> str:
+    """Where a kept model stands among the kept."""
+    choice = decision.choice
+    if choice is None or choice.kept[0] is not look:
+        return "dearer than the choice" if look.expected is not None else "its price is unknown"
+    if choice.standard is Standard.BELOW_BAR:
+        return "the best that can serve this"
+    return "the cheapest" if look.expected is not None else "its price is unknown"
+
+
+def _against(candidate: Candidate, bar: str) -> str:
+    if candidate.quality is None:
+        return f"nothing is known of its quality, so it does not meet {bar}"
+    return f"{'meets' if candidate.meets_bar else 'below'} {bar} with {_score(candidate)}"
+
+
+def _score(candidate: Candidate) -> str:
+    quality = candidate.quality
+    if quality is None:
+        return "of unknown quality"
+    if quality.samples:
+        return f"{quality.lower:.3f} ({_basis(candidate)} over {quality.samples:,} samples)"
+    return f"{quality.value:.2f} (assumed)"
+
+
+def _basis(candidate: Candidate) -> str:
+    quality = candidate.quality
+    return "measured" if quality is not None and quality.samples else "assumed"
+
+
+def _bar(decision: Decision) -> str:
+    return f"the {decision.need.task.bar:.2f} bar"
+
+
+def _short(id: str) -> str:
+    return id.partition("/")[2] or id
+
+
+def _about(picodollars: int) -> str:
+    """Dollars to the millionth, or exactly where that would be nothing."""
+    near = (picodollars + _MICRODOLLAR // 2) // _MICRODOLLAR * _MICRODOLLAR
+    return f"${dollars(near or picodollars)}"

@@ -1,0 +1,26 @@
+"""What the router must know of the world, handed in as data."""
+
+from __future__ import annotations
+
+from msgspec import Struct, field
+
+
+class World(Struct, kw_only=True):
+    """The moment of a plan.
+
+    `providers` are the names of those that can be called (a key is present, or none is needed);
+    `down` the model ids that are resting after failures. `latency_ms` is the usual time to a full
+    answer by model id and `output_tokens` the usual length of an answer by task, as far as they
+    were learned. `day` is the UTC day as an ISO date: it decides prices and deprecations.
+    `previous` is the model id that last answered this conversation; `warm_model` the one whose
+    prompt cache still holds `warm_tokens` tokens of it.
+    """
+
+    providers: frozenset[str]
+    day: str
+    down: frozenset[str] = frozenset()
+    latency_ms: dict[str, int] = field(default_factory=dict)
+    output_tokens: dict[str, int] = field(default_factory=dict)
+    previous: str | None = None
+    warm_model: str | None = None
+    warm_tokens: int = 0
