@@ -6,7 +6,7 @@ PICODOLLARS = 10**12
 
 
 def dollars(picodollars: int) -> str:
-    """Exact dollars without trailing zeros: 7_125_000_000_000 is "7.125", 105_000_000 "0.000105"."""
+    """Exact dollars without trailing zeros: 7_125_000_000_000 is "7.125"."""
     sign = "-" if picodollars < 0 else ""
     whole, rest = divmod(abs(picodollars), PICODOLLARS)
     if not rest:

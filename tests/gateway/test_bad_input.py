@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from hybridllm.simulators import Simulators
-
 from tests.running import Reply, RunningGateway
 
 OPENAI = "/v1/chat/completions"
@@ -169,7 +168,9 @@ def test_a_body_over_the_limit(
     simulators: Simulators, tmp_path_factory: pytest.TempPathFactory, caller: Caller
 ) -> None:
     home = tmp_path_factory.mktemp("small")
-    with RunningGateway(home, simulators.env(), config="[server]\nmax_body_bytes = 2000\n") as small:
+    with RunningGateway(
+        home, simulators.env(), config="[server]\nmax_body_bytes = 2000\n"
+    ) as small:
         path, body = caller.valid(text="x" * 3_000)
         reply = small.post(path, body)
         assert reply.status == 413

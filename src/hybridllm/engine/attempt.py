@@ -1,8 +1,10 @@
-"""One attempt: one HTTP call to a provider, with exactly one entry in the ledger, however it ends."""
+"""One attempt: one call to a provider, with exactly one entry in the ledger, however it ends."""
 
 from __future__ import annotations
 
 import time
+
+from hybridllm.providers.keys import Key
 
 from hybridllm.catalog.structs import Model, Usage
 from hybridllm.engine.call import Answer
@@ -13,7 +15,6 @@ from hybridllm.engine.stream import ReplyStream
 from hybridllm.engine.trip import Trip, money_headers
 from hybridllm.errors import ErrorKind, ProviderError
 from hybridllm.providers.client import Response
-from hybridllm.providers.keys import Key
 from hybridllm.wire.dialect import Dialect, Relay, RequestShape
 from hybridllm.wire.translate import TranslatingRelay
 
@@ -127,7 +128,8 @@ async def _streamed(ending: _Ending, dialect: Dialect, response: Response) -> An
         )
     held = await _held(relay, response)
     entry.first_token()
-    stream = ReplyStream(trip, entry, response, relay, held, ending.settled)
+    translated = dialect is not caller
+    stream = ReplyStream(trip, entry, response, relay, held, translated, ending.settled)
     headers = trip.headers(ending.model, caller.stream_content_type(trip.call.shape).encode())
     if entry.closed:
         headers += money_headers(entry.cost, entry.baseline)

@@ -16,11 +16,23 @@ Settled = Callable[[Usage | None, ProviderError | None], None]
 
 
 class ReplyStream:
-    """`first` are the bytes that came with the first content. The entry is closed before the bytes
-    in which the reply completes are handed on, so that a caller who has seen the end of a reply
-    finds it in the ledger."""
+    """`first` are the bytes that came with the first content; `translated` says that an error
+    which the provider reports in mid-stream is not among the relay's bytes yet.
 
-    __slots__ = ("_ended", "_entry", "_first", "_relay", "_response", "_settled", "_trip")
+    The entry is closed before the bytes in which the reply completes are handed on, so that a
+    caller who has seen the end of a reply finds it in the ledger.
+    """
+
+    __slots__ = (
+        "_ended",
+        "_entry",
+        "_first",
+        "_relay",
+        "_response",
+        "_settled",
+        "_translated",
+        "_trip",
+    )
 
     def __init__(
         self,
@@ -29,6 +41,7 @@ class ReplyStream:
         response: Response,
         relay: Relay,
         first: bytes,
+        translated: bool,
         settled: Settled,
     ) -> None:
         self._trip = trip
@@ -36,10 +49,11 @@ class ReplyStream:
         self._response = response
         self._relay = relay
         self._first = first
+        self._translated = translated
         self._settled = settled
         self._ended = False
         if relay.complete or relay.error is not None:
-            self._settle()
+            self._first += self._settle()
 
     async def chunk(self) -> bytes:
         """See `Pieces.chunk`. Never raises a ProviderError: a stream that breaks ends with its
@@ -57,7 +71,7 @@ class ReplyStream:
                     return self._end()
                 piece = relay.feed(data)
                 if relay.complete or relay.error is not None:
-                    self._settle()
+                    piece += self._settle()
                 if piece:
                     return piece
         except ProviderError as e:
@@ -81,20 +95,24 @@ class ReplyStream:
                     provider=self._entry.model.provider,
                 )
             )
-        self._settle()
-        return tail
+        return tail + self._settle()
 
-    def _settle(self) -> None:
+    def _settle(self) -> bytes:
+        """The reply is complete, or the provider has reported an error within it: close the entry.
+        Returns what is still to be said to the caller."""
         if self._entry.closed:
-            return
+            return b""
         relay = self._relay
-        if relay.error is not None:
-            self._entry.cut(relay.error, relay.usage, relay.output_events)
-            self._settled(None, relay.error)
-        else:
+        if relay.error is None:
             # A stream's own bytes are mostly frame: its events are the better floor.
             bytes_seen = relay.output_events * 1000 // self._entry.model.tokens_per_kbyte
             self._settled(self._entry.answered(relay.usage, bytes_seen), None)
+            return b""
+        if self._translated:
+            return self._broken(relay.error)
+        self._entry.cut(relay.error, relay.usage, relay.output_events)
+        self._settled(None, relay.error)
+        return b""
 
     def _broken(self, error: ProviderError) -> bytes:
         """The stream broke in the middle: estimate what it cost, and say so to the caller."""

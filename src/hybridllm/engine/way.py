@@ -13,6 +13,10 @@ import asyncio
 import random
 import time
 
+from hybridllm.providers.keys import Key
+from hybridllm.providers.retries import backoff
+from hybridllm.providers.upstream import Upstream
+
 from hybridllm.catalog.structs import Model
 from hybridllm.engine.attempt import attempt, tell_breaker
 from hybridllm.engine.call import Answer, Call, new_request_id
@@ -23,11 +27,9 @@ from hybridllm.engine.runtime import Runtime
 from hybridllm.engine.sessions import WARM_SECONDS, session_key
 from hybridllm.engine.trip import Trip
 from hybridllm.errors import ErrorKind, HybridError, ProviderError
-from hybridllm.providers.keys import Key
-from hybridllm.providers.retries import backoff
-from hybridllm.providers.upstream import Upstream
 from hybridllm.routing import World, need_of
 from hybridllm.wire.dialect import DropPolicy, Inexpressible
+
 
 class Engine:
     """Serves calls with the Runtime of the moment; assign `runtime` to put a new one in its

@@ -57,8 +57,8 @@ class Gateway:
             raise
         except Exception:
             log.exception("A request to %s failed in a way that was not foreseen.", path)
-            e = HybridError("The gateway failed in a way that was not foreseen.")
-            return _error(e, dialect_of(path))
+            unforeseen = HybridError("The gateway failed in a way that was not foreseen.")
+            return _error(unforeseen, dialect_of(path))
 
     def _by_pattern(self, method: str, path: str) -> Endpoint:
         """The endpoint of a path that no table holds. Raises RequestError(NOT_FOUND)."""

@@ -36,9 +36,7 @@ def listed(runtime: Runtime) -> list[Listed]:
 
 def _listed(model: Model, as_of: int) -> Listed:
     created = _unix(model.released_on) if model.released_on else as_of
-    return Listed(
-        model.id, model.provider, created, model.context_window, model.max_output_tokens
-    )
+    return Listed(model.id, model.provider, created, model.context_window, model.max_output_tokens)
 
 
 def _unix(day: str) -> int:

@@ -1,4 +1,4 @@
-"""The server's life: built from a configuration, reloaded whole or not at all, drained at its end."""
+"""The server's life: built from a configuration, reloaded whole or not at all, then drained."""
 
 from __future__ import annotations
 
