@@ -1,1 +1,6 @@
 """Floor 2: which task is this? Label, rule, classifier. No I/O."""
+
+from hybridllm.tasks.classifier import Classifier, RuleClassifier
+from hybridllm.tasks.naming import Named, TaskNamer
+
+__all__ = ["Classifier", "Named", "RuleClassifier", "TaskNamer"]
