@@ -37,7 +37,7 @@ class TaskTable(Struct, frozen=True, kw_only=True):
     fallbacks: tuple[int, ...]
 
 
-class Look(Struct, kw_only=True):
+class Look(Struct, gc=False):
     """One request's look at one candidate. `block` names the limit (`filters.Limit.name`) that it
     breaks, "" if none, and `why` says so in words. Tokens are estimates in this model's own
     tokens; `expected` is in picodollars, None where no price is known."""

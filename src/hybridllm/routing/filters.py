@@ -7,6 +7,7 @@ Limits are of two kinds. A model that breaks a *hard* one cannot serve the reque
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 
 from msgspec import Struct
 
@@ -105,18 +106,31 @@ LATENCY = Limit("latency", ErrorKind.UNAVAILABLE, _latency)
 LIMITS = {limit.name: limit for limit in (*HARD, HEALTH, LATENCY)}
 
 
-def limits_for(need: Need) -> tuple[Limit, ...]:
-    """The limits that this request can break at all, in the order in which they are judged."""
-    found = [HARD[0], HARD[1], HARD[2]]
-    if need.max_output_tokens is not None:
-        found.append(LIMITS["output"])
-    if need.tools:
-        found.append(LIMITS["tools"])
-    if need.media:
-        found += (LIMITS["vision"], LIMITS["documents"])
-    if need.json_schema:
-        found.append(LIMITS["schema"])
-    found.append(HEALTH)
-    if need.task.max_latency_ms is not None:
-        found.append(LATENCY)
-    return tuple(found)
+Checks = tuple[tuple[str, Check], ...]
+"""Names of limits with their checks, in the order in which they are judged."""
+
+HARD_CHECKS: Checks = tuple((limit.name, limit.check) for limit in HARD)
+
+
+def checks_for(need: Need) -> Checks:
+    """The checks of the limits that this request can break at all."""
+    return _checks(
+        need.max_output_tokens is not None,
+        need.tools,
+        need.media > 0,
+        need.json_schema,
+        need.task.max_latency_ms is not None,
+    )
+
+
+@cache
+def _checks(output: bool, tools: bool, media: bool, schema: bool, latency: bool) -> Checks:
+    idle = {
+        "output": not output,
+        "tools": not tools,
+        "vision": not media,
+        "documents": not media,
+        "schema": not schema,
+        "latency": not latency,
+    }
+    return tuple((name, limit.check) for name, limit in LIMITS.items() if not idle.get(name))

@@ -12,7 +12,7 @@ from hybridllm.routing.candidates import Candidate, Look, Tables
 from hybridllm.routing.choice import chain_of, choose
 from hybridllm.routing.cost import DayPrices, expected_cost, input_tokens, output_tokens
 from hybridllm.routing.decision import Decision
-from hybridllm.routing.filters import HARD, Limit, limits_for
+from hybridllm.routing.filters import HARD_CHECKS, Checks, checks_for
 from hybridllm.routing.need import Need
 from hybridllm.routing.plan import Plan, Verdict
 from hybridllm.routing.refusals import no_candidate, not_as_asked
@@ -60,8 +60,8 @@ class Router:
 
     def _decide(self, need: Need, world: World) -> Decision:
         table = self._tables[need.task.name]
-        limits = limits_for(need)
-        looks = [self._look(one, limits, need, world) for one in table.listed]
+        checks = checks_for(need)
+        looks = [self._look(one, checks, need, world) for one in table.listed]
         decision = Decision(
             need=need,
             world=world,
@@ -76,18 +76,12 @@ class Router:
             self._stay(decision)
         return decision
 
-    def _look(
-        self, candidate: Candidate, limits: tuple[Limit, ...], need: Need, world: World
-    ) -> Look:
+    def _look(self, candidate: Candidate, checks: Checks, need: Need, world: World) -> Look:
         model = candidate.model
-        look = Look(
-            candidate=candidate,
-            input_tokens=input_tokens(model, need),
-            output_tokens=output_tokens(model, need, world),
-        )
-        for limit in limits:
-            if why := limit.check(look, need, world):
-                look.block, look.why = limit.name, why
+        look = Look(candidate, input_tokens(model, need), output_tokens(model, need, world))
+        for name, check in checks:
+            if why := check(look, need, world):
+                look.block, look.why = name, why
                 break
         if not look.block or look.block == "latency":
             self._price(look, need, world)
@@ -104,7 +98,7 @@ class Router:
     def _obey(self, decision: Decision, requested: str) -> None:
         """The model that the caller asked for by name, first whatever its price, quality and
         health; behind it the task's own chain, where configuration grants fallbacks."""
-        look = self._look_by_id(decision, requested, HARD)
+        look = self._look_by_id(decision, requested, HARD_CHECKS)
         decision.requested = look
         if look.block:
             return
@@ -124,19 +118,19 @@ class Router:
             return
         if previous not in self._catalog.models:
             return  # a reload has taken the model out of the catalogue
-        look = self._look_by_id(decision, previous, limits_for(decision.need))
+        look = self._look_by_id(decision, previous, checks_for(decision.need))
         good = look.candidate.meets_bar or look.candidate.lower >= first.candidate.lower
         if look.block or not good:
             return
         decision.stayed = look
         decision.chain = chain_of([look], decision.chain)
 
-    def _look_by_id(self, decision: Decision, id: str, limits: tuple[Limit, ...]) -> Look:
+    def _look_by_id(self, decision: Decision, id: str, checks: Checks) -> Look:
         for look in decision.looks:
-            if look.candidate.id == id and limits is not HARD:
+            if look.candidate.id == id and checks is not HARD_CHECKS:
                 return look
         candidate = self._tables.guest(decision.table, self._catalog.models[id])
-        return self._look(candidate, limits, decision.need, decision.world)
+        return self._look(candidate, checks, decision.need, decision.world)
 
     def _verdicts(self, decision: Decision) -> list[Verdict]:
         looks = decision.looks

@@ -1,0 +1,165 @@
+"""`hybridllm route`: what would become of a request, and why. Nothing is sent."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+from cyclopts import Parameter
+from rich.markup import escape
+from rich.table import Table
+
+from hybridllm.cli.output import dollars, print_json
+from hybridllm.cli.report_parts import console
+from hybridllm.config import Config
+from hybridllm.config_file import load_config, resolve_providers
+from hybridllm.errors import RequestError
+from hybridllm.routing import Need, Plan, Router, World, need_of
+from hybridllm.tasks import Named, TaskNamer
+from hybridllm.wire.dialect import RequestShape
+from hybridllm.wire.registry import get_dialect
+
+DialectName = Literal["openai", "anthropic", "google"]
+
+
+def route(
+    request: Path,
+    *,
+    task: str | None = None,
+    preset: str | None = None,
+    config: Path | None = None,
+    dialect: DialectName | None = None,
+    model: str = "auto",
+    assume_keys: bool | None = None,
+    json: Annotated[bool, Parameter(negative="")] = False,
+) -> None:
+    """Show which models a request would be sent to, in which order, and why each was kept or not.
+
+    Nothing is sent and no key is needed. Example:
+
+        hybridllm route --task classification request.json
+
+    Parameters
+    ----------
+    request
+        The request's JSON body, in any of the three dialects; `-` reads standard input.
+    task
+        The task, as the header x-hybridllm-task would name it.
+    preset
+        The tasks, models and prices to start from: default (today's) or guide (April 2026).
+    config
+        The configuration file [default: $HYBRIDLLM_CONFIG, else ./hybridllm.toml if it is there].
+    dialect
+        The request's dialect [default: told from its shape].
+    model
+        The model's name where the dialect has it in the path (google).
+    assume_keys
+        Treat every provider as having a key [default: only if none has one].
+    json
+        Print one JSON document.
+    """
+    settings = load_config(str(config) if config else None, preset)
+    body = sys.stdin.buffer.read() if str(request) == "-" else _read(request)
+    spoken = get_dialect(dialect or dialect_of(body))
+    shape = RequestShape(model=model) if spoken.name == "google" else RequestShape()
+    facts = spoken.facts(body, shape)
+    named = TaskNamer(settings).name(facts, task)
+    providers, assumed = _providers(settings, assume_keys)
+    world = World(providers=providers, day=time.strftime("%Y-%m-%d", time.gmtime()))
+    plan, refused = _planned(Router(settings), need_of(named, facts), world)
+    if json:
+        print_json(_document(plan))
+    else:
+        _show(plan, named, refused, assumed)
+    if refused is not None:
+        raise SystemExit(2)
+
+
+def dialect_of(body: bytes) -> DialectName:
+    """The dialect that a request is written in, told from its shape. Raises RequestError."""
+    try:
+        fields = msgspec.json.decode(body, type=dict[str, Any])
+    except msgspec.DecodeError as e:
+        raise RequestError(
+            f"The request is not a JSON object: {e}.", remedy="Give the body of one request."
+        ) from None
+    if "contents" in fields:
+        return "google"
+    tools = fields.get("tools")
+    first = tools[0] if isinstance(tools, list) and tools else None
+    if "max_tokens" in fields and (
+        {"system", "thinking", "stop_sequences", "anthropic_version"} & fields.keys()
+        or (isinstance(first, Mapping) and "input_schema" in first)
+        or str(fields.get("model", "")).startswith(("claude", "anthropic/"))
+    ):
+        return "anthropic"
+    return "openai"
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as e:
+        raise RequestError(
+            f"Cannot read {path}: {e.strerror}.", remedy="Give a file, or - for standard input."
+        ) from None
+
+
+def _providers(settings: Config, assume: bool | None) -> tuple[frozenset[str], bool]:
+    """The providers to count as callable, and whether that is only assumed."""
+    resolved = resolve_providers(settings)
+    if assume is None:
+        assume = not any(provider.keys for provider in resolved.values())
+    return (
+        frozenset(name for name, provider in resolved.items() if assume or provider.usable),
+        assume,
+    )
+
+
+def _planned(router: Router, need: Need, world: World) -> tuple[Plan, RequestError | None]:
+    try:
+        return router.explain(need, world), None
+    except RequestError as e:
+        verdicts = router.verdicts(need, world)
+        return Plan(task=need.task.name, chain=[], reason=e.text(), verdicts=verdicts), e
+
+
+def _document(plan: Plan) -> dict[str, Any]:
+    return {
+        "task": plan.task,
+        "chain": [model.id for model in plan.chain],
+        "reason": plan.reason,
+        "candidates": [
+            {
+                "model": verdict.model,
+                "kept": verdict.kept,
+                "why": verdict.why,
+                "expected_usd": None if verdict.expected is None else dollars(verdict.expected),
+            }
+            for verdict in plan.verdicts
+        ],
+    }
+
+
+def _show(plan: Plan, named: Named, refused: RequestError | None, assumed: bool) -> None:
+    out = console()
+    out.print(f"[bold]{escape(plan.task)}[/bold], {escape(named.why)} ({named.source})\n")
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    table.add_column("model", no_wrap=True)
+    table.add_column("")
+    table.add_column("expected", justify="right", no_wrap=True)
+    table.add_column("why")
+    for verdict in plan.verdicts:
+        expected = "" if verdict.expected is None else f"${dollars(verdict.expected)}"
+        mark = "[green]kept[/green]" if verdict.kept else "[dim]-[/dim]"
+        table.add_row(escape(verdict.model), mark, expected, escape(verdict.why))
+    out.print(table)
+    if refused is None:
+        out.print(f"\nchain   {escape(' → '.join(model.id for model in plan.chain))}")
+    out.print(f"{'reason' if refused is None else 'refused'}  {escape(plan.reason)}")
+    if assumed:
+        out.print("\n[dim]Every provider is treated as having a key.[/dim]")
