@@ -46,6 +46,7 @@ def need_of(named: NamedTask, facts: Facts) -> Need:
         task=named.task,
         text_bytes=facts.text_bytes,
         media=facts.media,
+        documents=facts.documents,
         tools=facts.tools > 0,
         json_schema=facts.wants_schema,
         max_output_tokens=facts.max_output_tokens,

@@ -26,11 +26,12 @@ class Facts(Struct, kw_only=True):
 
     `model` is as the caller wrote it. `system` is the system prompt's text. `turns` are all
     messages after it, in order. `text_bytes` counts the UTF-8 bytes of everything that becomes
-    input tokens (system, messages, tool definitions, calls and results) but media; `media` are
-    the images, documents and audio counted. `tool_calls` counts calls already made in the
-    conversation. `max_output_tokens` None: the caller set no limit. `label` is the task named in
-    the body, `session` the session id in the body. `wants_schema` is structured output by JSON
-    schema; `wants_json` any JSON mode. `thinks` says that the caller asks for reasoning.
+    input tokens (system, messages, tool definitions, calls and results) but media; `media` are the
+    images, documents and audio counted, of which `documents` are documents. `tool_calls` counts
+    calls already made in the conversation. `max_output_tokens` None: the caller set no limit.
+    `label` is the task named in the body, `session` the session id in the body. `wants_schema` is
+    structured output by JSON schema; `wants_json` any JSON mode. `thinks` says that the caller
+    asks for reasoning.
     `foreign_signatures` says that the body holds reasoning signed by another provider and wrapped
     by us (`sealing`), so it may not pass through as it stands. `cache_marked` says that the caller
     set cache breakpoints. `usage_requested`: OpenAI's stream_options.include_usage. `choices` is
@@ -43,6 +44,7 @@ class Facts(Struct, kw_only=True):
     turns: list[Turn]
     text_bytes: int = 0
     media: int = 0
+    documents: int = 0
     tools: int = 0
     tool_calls: int = 0
     wants_schema: bool = False
