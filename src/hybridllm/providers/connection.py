@@ -126,8 +126,7 @@ class Connection(asyncio.Protocol):
     def rest(self) -> None:
         """Start the idle time."""
         self._idle_until = self._loop.time() + self.idle_seconds
-        if self._timer is None:
-            self._arm(self._idle_until)
+        self._arm(self._idle_until)
 
     # -- asyncio.Protocol
 

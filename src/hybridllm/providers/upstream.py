@@ -24,8 +24,19 @@ Headers = list[tuple[bytes, bytes]]
 
 MAX_LINES = 1024
 """Request lines kept."""
-_OURS = frozenset({"host", "content-length", "transfer-encoding", "connection", "accept-encoding"})
-"""Headers that config may not set: they frame the request."""
+_OURS = frozenset(
+    {
+        "accept",
+        "accept-encoding",
+        "connection",
+        "content-length",
+        "host",
+        "transfer-encoding",
+        "x-client-request-id",
+        "x-hybridllm-attempt",
+    }
+)
+"""Headers that config may not set: they follow from the request."""
 
 
 class Upstream:
@@ -44,7 +55,11 @@ class Upstream:
         self._prefix = origin.prefix
         self._pool = client.pool(origin, config.max_connections)
         own = _own_headers(config.headers)
-        self._own_names = frozenset(name for name, _ in own)
+        own_names = {name for name, _ in own}
+        # Of a header that callers may send too, config gives only the default.
+        self._defaults = tuple(field for field in own if field[0] in self._adapter.forwards)
+        self._defaults += tuple(f for f in self._adapter.defaults if f[0] not in own_names)
+        own = tuple(field for field in own if field[0] not in self._adapter.forwards)
         common: Fields = (
             (b"host", origin.authority.encode()),
             (b"content-type", b"application/json"),
@@ -87,8 +102,8 @@ class Upstream:
         forwards = self._adapter.forwards
         if forwards:
             own += [field for field in headers if field[0] in forwards]
-            for field in self._adapter.defaults:
-                if field[0] not in self._own_names and all(field[0] != name for name, _ in own):
+            for field in self._defaults:
+                if all(field[0] != name for name, _ in own):
                     own.append(field)
         try:
             return await self._client.request(self._pool, line + fixed, own, body, self._deadlines)
@@ -118,8 +133,10 @@ class Upstream:
 
     def _fixed(self, fields: Fields, own: Fields) -> bytes:
         """Header lines; `own` ones take the place of others of the same name."""
-        kept = tuple(field for field in fields if field[0] not in self._own_names)
+        names = {name for name, _ in own}
+        kept = tuple(field for field in fields if field[0] not in names)
         try:
+            field_lines(self._defaults)
             return field_lines(kept + own)
         except RequestError as e:
             raise ConfigError(
