@@ -44,6 +44,7 @@ class Connection(asyncio.Protocol):
     __slots__ = (
         "_asked",
         "_deadlines",
+        "_encoded",
         "_fields",
         "_framed",
         "_idle_until",
@@ -78,6 +79,7 @@ class Connection(asyncio.Protocol):
         self._fields: list[tuple[bytes, bytes]] = []
         self._overhead = 0
         self._framed = False
+        self._encoded = False
         self._keep_alive = False
         self._surplus = False
         self._paused = False
@@ -151,6 +153,8 @@ class Connection(asyncio.Protocol):
         else:
             if response.complete:
                 self._finished()
+            elif self._encoded:
+                self._fail(ErrorKind.MALFORMED_REPLY, "compressed its reply though asked not to")
             elif self._overhead > MAX_HEAD_BYTES:
                 self._fail(ErrorKind.MALFORMED_REPLY, "sent headers without end")
             elif response.buffered > MAX_BUFFERED_BYTES and not self._paused:
@@ -182,8 +186,14 @@ class Connection(asyncio.Protocol):
         headers = {
             name.decode("latin-1").lower(): value.decode("latin-1") for name, value in fields
         }
-        self._framed = "content-length" in headers or "transfer-encoding" in headers
-        response.begin(status, headers)
+        transfer = headers.get("transfer-encoding")
+        self._framed = transfer is not None or "content-length" in headers
+        if (transfer is not None and transfer.lower() != "chunked") or (
+            headers.get("content-encoding", "identity").lower() != "identity"
+        ):
+            self._encoded = True
+        else:
+            response.begin(status, headers)
 
     def on_body(self, piece: bytes) -> None:
         response = self._response
@@ -237,6 +247,7 @@ class Connection(asyncio.Protocol):
             self._timer.cancel()
             self._timer = None
         self._transport.abort()
+        del self._parser  # it holds our methods: without this, a cycle
         if self.owner is not None:
             self.owner.lost(self)
 
