@@ -18,6 +18,7 @@ from hybridllm.wire.google.signatures import NATIVE, from_wire
 
 FILE_API = "https://generativelanguage.googleapis.com/"
 _KINDS = ("text", "functionCall", "functionResponse", "inlineData", "fileData")
+_decode_object = msgspec.json.Decoder(dict[str, Raw]).decode
 _decode_text = msgspec.json.Decoder(str).decode
 
 
@@ -133,14 +134,12 @@ def _signed(parts: list[Part], thought: bool, signature: str | None) -> list[Par
 def _response(raw: Raw, path: str) -> tuple[bool, str | None]:
     """(is_error, text) of a function's response: the text under `output` or `error` where that is
     all there is, else the object's JSON text."""
-    fields = Fields(raw, path)
-    if not fields:
+    values = _object(raw, path)
+    if not values:
         return False, None
-    names = list(fields.rest())
-    if len(names) == 1 and names[0] in ("output", "error"):
-        value = fields.raw(names[0])
-        if value is not None and bytes(value)[:1] == b'"':
-            return names[0] == "error", _decode_text(value)
+    name, value = next(iter(values.items()))
+    if len(values) == 1 and name in ("output", "error") and bytes(value)[:1] == b'"':
+        return name == "error", _decode_text(value)
     return False, text_of(raw)
 
 
@@ -173,6 +172,14 @@ def _required(fields: Fields, name: str) -> str:
         path = fields.at(name)
         raise RequestError(f"'{path}' is required.", field=path)
     return value
+
+
+def _object(raw: Raw, path: str) -> dict[str, Raw]:
+    """The fields as they are spelled, nulls and all."""
+    try:
+        return _decode_object(raw)
+    except msgspec.DecodeError as e:
+        raise RequestError(f"'{path}' must be an object.", field=path) from e
 
 
 def _string(raw: Raw, path: str) -> str:
