@@ -26,26 +26,102 @@ def quota(name: str) -> dict[str, Any]:
 
 # (status, body, kind, retryable, retry_after)
 CASES: list[tuple[int, bytes, str, bool, float | None]] = [
-    (400, wire(400, "INVALID_ARGUMENT", "API key not valid.", {"@type": RPC + "ErrorInfo", "reason": "API_KEY_INVALID"}), "authentication", False, None),
-    (400, wire(400, "INVALID_ARGUMENT", "API key not valid. Please pass a valid API key."), "authentication", False, None),
-    (400, wire(400, "INVALID_ARGUMENT", "The input token count (1100000) exceeds the maximum number of tokens allowed (1048576)."), "context_exceeded", False, None),
+    (
+        400,
+        wire(
+            400,
+            "INVALID_ARGUMENT",
+            "API key not valid.",
+            {"@type": RPC + "ErrorInfo", "reason": "API_KEY_INVALID"},
+        ),
+        "authentication",
+        False,
+        None,
+    ),
+    (
+        400,
+        wire(400, "INVALID_ARGUMENT", "API key not valid. Please pass a valid API key."),
+        "authentication",
+        False,
+        None,
+    ),
+    (
+        400,
+        wire(
+            400,
+            "INVALID_ARGUMENT",
+            "The input token count exceeds the maximum number of tokens allowed.",
+        ),
+        "context_exceeded",
+        False,
+        None,
+    ),
     (400, wire(400, "INVALID_ARGUMENT", "Unknown name."), "bad_request", False, None),
-    (400, wire(400, "FAILED_PRECONDITION", "Please enable billing on your project."), "billing", False, None),
-    (400, wire(400, "FAILED_PRECONDITION", "User location is not supported."), "permission", False, None),
+    (
+        400,
+        wire(400, "FAILED_PRECONDITION", "Please enable billing on your project."),
+        "billing",
+        False,
+        None,
+    ),
+    (
+        400,
+        wire(400, "FAILED_PRECONDITION", "User location is not supported."),
+        "permission",
+        False,
+        None,
+    ),
     (401, wire(401, "UNAUTHENTICATED", "No credentials."), "authentication", False, None),
     (403, wire(403, "PERMISSION_DENIED", "No."), "permission", False, None),
-    (403, wire(403, "PERMISSION_DENIED", "No.", {"@type": RPC + "ErrorInfo", "reason": "BILLING_DISABLED"}), "billing", False, None),
+    (
+        403,
+        wire(
+            403,
+            "PERMISSION_DENIED",
+            "No.",
+            {"@type": RPC + "ErrorInfo", "reason": "BILLING_DISABLED"},
+        ),
+        "billing",
+        False,
+        None,
+    ),
     (404, wire(404, "NOT_FOUND", "models/x is not found."), "not_found", False, None),
-    (429, wire(429, "RESOURCE_EXHAUSTED", "Quota.", RETRY, quota("GenerateRequestsPerMinutePerProject")), "rate_limited", True, 3.5),
-    (429, b"[" + wire(429, "RESOURCE_EXHAUSTED", "Quota.", RETRY) + b"\n]", "rate_limited", True, 3.5),
-    (429, wire(429, "RESOURCE_EXHAUSTED", "Quota.", RETRY, quota("GenerateRequestsPerDayPerProjectPerModel-FreeTier")), "quota_exhausted", False, 3.5),
+    (
+        429,
+        wire(
+            429, "RESOURCE_EXHAUSTED", "Quota.", RETRY, quota("GenerateRequestsPerMinutePerProject")
+        ),
+        "rate_limited",
+        True,
+        3.5,
+    ),
+    (
+        429,
+        b"[" + wire(429, "RESOURCE_EXHAUSTED", "Quota.", RETRY) + b"\n]",
+        "rate_limited",
+        True,
+        3.5,
+    ),
+    (
+        429,
+        wire(
+            429,
+            "RESOURCE_EXHAUSTED",
+            "Quota.",
+            RETRY,
+            quota("GenerateRequestsPerDayPerProjectPerModel-FreeTier"),
+        ),
+        "quota_exhausted",
+        False,
+        3.5,
+    ),
     (500, wire(500, "INTERNAL", "An internal error."), "server_error", True, None),
     (502, b"<html>Bad gateway</html>", "server_error", True, None),
     (503, wire(503, "UNAVAILABLE", "The model is overloaded."), "overloaded", True, None),
     (504, wire(504, "DEADLINE_EXCEEDED", "Too slow."), "timeout", True, None),
     (413, b"", "too_large", False, None),
     (400, b"[]", "bad_request", False, None),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("status", "body", "kind", "retryable", "retry_after"), CASES)

@@ -89,14 +89,26 @@ def test_a_blocked_prompt() -> None:
 
 # (usageMetadata, (input, cached, output, reasoning)), worked out by hand.
 USAGES: list[tuple[dict[str, int], tuple[int, int, int, int]]] = [
-    ({"promptTokenCount": 100, "candidatesTokenCount": 20, "totalTokenCount": 120}, (100, 0, 20, 0)),
-    ({"promptTokenCount": 4000, "cachedContentTokenCount": 3072, "candidatesTokenCount": 7}, (928, 3072, 7, 0)),
-    ({"promptTokenCount": 10, "candidatesTokenCount": 20, "thoughtsTokenCount": 300}, (10, 0, 320, 300)),
-    ({"promptTokenCount": 10, "toolUsePromptTokenCount": 90, "candidatesTokenCount": 5}, (100, 0, 5, 0)),
+    (
+        {"promptTokenCount": 100, "candidatesTokenCount": 20, "totalTokenCount": 120},
+        (100, 0, 20, 0),
+    ),
+    (
+        {"promptTokenCount": 4000, "cachedContentTokenCount": 3072, "candidatesTokenCount": 7},
+        (928, 3072, 7, 0),
+    ),
+    (
+        {"promptTokenCount": 10, "candidatesTokenCount": 20, "thoughtsTokenCount": 300},
+        (10, 0, 320, 300),
+    ),
+    (
+        {"promptTokenCount": 10, "toolUsePromptTokenCount": 90, "candidatesTokenCount": 5},
+        (100, 0, 5, 0),
+    ),
     ({"promptTokenCount": 10, "thoughtsTokenCount": 64}, (10, 0, 64, 64)),
     ({"promptTokenCount": 2048, "cachedContentTokenCount": 2048}, (0, 2048, 0, 0)),
     ({}, (0, 0, 0, 0)),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("wire", "counts"), USAGES)
