@@ -102,9 +102,9 @@ class AnthropicStreamEncoder:
         """Write the event if its block's turn has come. Text and thought are over as soon as
         something else begins; a tool call is not, until it says so."""
         out = b""
-        if event.index != self._open and isinstance(event, BlockEnd):
-            if event.index not in self._waiting:
-                return b""  # that of a text which something else has ended already
+        ends_another = isinstance(event, BlockEnd) and event.index != self._open
+        if ends_another and event.index not in self._waiting:
+            return b""  # the block was ended when another began
         if self._open is not None and event.index != self._open:
             if self._blocks.calling:
                 self._waiting.setdefault(event.index, []).append(event)
