@@ -415,8 +415,9 @@ def test_thinking_by_budget_wants_every_tool_turn_begun_by_a_thought() -> None:
     call = ToolCall(id="t", name="f", arguments="{}")
     answer = Message(role="user", parts=[ToolResult(call_id="t", parts=[])])
     signed = Thinking(signature="s", origin="anthropic")
-    for parts, thinks in (([call], False), ([signed, call], True)):
-        turn = Message(role="assistant", parts=list(parts))
+    begun: dict[bool, list[Part]] = {False: [call], True: [signed, call]}
+    for thinks, parts in begun.items():
+        turn = Message(role="assistant", parts=parts)
         body, left = dropped(OLD, messages=[HELLO, turn, answer], reasoning=Reasoning(effort="low"))
         assert ("thinking" in body) is thinks
         assert left == ([] if thinks else ["reasoning"])

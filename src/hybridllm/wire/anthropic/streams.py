@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import UNSET, Raw, Struct, UnsetType
 
 from hybridllm.catalog.structs import Usage
 from hybridllm.wire.anthropic.errors import WireError, stream_failure
@@ -49,7 +49,7 @@ class _Event(Struct):
     type: str
     index: int = 0
     message: _Start | None = None
-    content_block: Raw | None = None
+    content_block: Raw | UnsetType = UNSET
     delta: _Delta | None = None
     usage: WireUsage | None = None
     error: WireError | None = None
@@ -100,7 +100,7 @@ class AnthropicStreamDecoder:
                 if start.usage is not None:
                     self._usage = neutral_usage(start.usage)
                 events.append(Started(id=start.id, model=start.model, usage=self._usage))
-            case "content_block_start" if event.content_block is not None:
+            case "content_block_start" if event.content_block is not UNSET:
                 self._start(event.index, event.content_block, events)
             case "content_block_delta" if event.delta is not None:
                 self._delta(event.index, event.delta, events)
@@ -149,7 +149,7 @@ class AnthropicStreamDecoder:
                 events.append(ThinkingDelta(index=index, text=delta.thinking, origin=origin))
             case "signature_delta":
                 part = thinking("", delta.signature)
-                if part.signature:
+                if part.signature or part.origin != NATIVE:
                     events.append(_signed(index, part))
             case "input_json_delta" if opened is not None and delta.partial_json:
                 opened.arguments.append(delta.partial_json)
