@@ -16,6 +16,7 @@ from hybridllm.wire.conversation import (
     Finish,
     Media,
     Opaque,
+    Part,
     Refusal,
     Reply,
     Text,
@@ -181,14 +182,14 @@ def test_a_call_that_is_no_json_is_not_run(finish: Finish, reason: str) -> None:
 
 
 def test_parts_of_others() -> None:
-    parts = [
+    parts: list[Part] = [
         Refusal(text="no"),
         Text(text=""),
         Opaque(origin="google", kind="executableCode", raw="{}"),
         Media(media_type="image/png", data="AA"),
         Thinking(text="t", sealed="s", origin="openai"),
     ]
-    message = json.loads(DIALECT.encode_reply(Reply(id="x", model="m", parts=list(parts))))
+    message = json.loads(DIALECT.encode_reply(Reply(id="x", model="m", parts=parts)))
     assert message["content"] == [
         {"type": "text", "text": "no"},
         {"type": "thinking", "thinking": "t", "signature": "hllm1.openai."},

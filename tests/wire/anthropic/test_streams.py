@@ -186,9 +186,9 @@ def test_byte_by_byte(form: str) -> None:
 def test_when_content_begins() -> None:
     relay = DIALECT.relay(FACTS, SHAPE)
     relay.feed(as_wire([DATA[0], DATA[2]]))
-    assert not relay.has_content and relay.usage == BEGUN
+    assert (relay.has_content, relay.usage) == (False, BEGUN)
     relay.feed(as_wire([DATA[1]]))
-    assert relay.has_content and relay.output_events == 0
+    assert (relay.has_content, relay.output_events) == (True, 0)
 
 
 def test_a_stream_that_is_cut_is_not_complete() -> None:

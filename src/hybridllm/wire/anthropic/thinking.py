@@ -88,9 +88,7 @@ def thinking_config(
         return ThinkingConfig(effort="low" if asked and generation.version >= (5, 0) else None)
     display = {} if reasoning.show is None else {"display": _DISPLAYS[reasoning.show]}
     by_budget = generation.budgets and (not generation.adaptive or (budget or 0) > 0)
-    if by_budget and max_tokens > LEAST_BUDGET and (signed or not generation.adaptive):
-        if not signed:
-            return None
+    if by_budget and signed and max_tokens > LEAST_BUDGET:
         tokens = _tokens(reasoning, max_tokens)
         return ThinkingConfig({"type": "enabled", "budget_tokens": tokens, **display}, effort)
     if not generation.adaptive:
