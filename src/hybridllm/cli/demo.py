@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
+from hybridllm.planning.workload import load_workload
 from rich.console import Console
 from rich.panel import Panel
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -18,7 +19,6 @@ from rich.table import Table
 from hybridllm.cli.output import dollars, money, print_json
 from hybridllm.demo.replay import Ask, Run, Stage, asks_of, replay
 from hybridllm.errors import HybridError
-from hybridllm.planning.workload import load_workload
 
 SCALE = 1000
 DOWN = "anthropic"

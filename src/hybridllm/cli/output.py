@@ -12,6 +12,7 @@ import msgspec
 
 from hybridllm.money import PICODOLLARS, dollars
 
+
 def money(picodollars: int, places: int = 2) -> str:
     """Dollars for a person: "$5,377.50". More places where so few would show zero."""
     amount = Decimal(picodollars) / PICODOLLARS

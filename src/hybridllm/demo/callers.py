@@ -80,9 +80,7 @@ class GoogleCaller:
         config = types.GenerateContentConfig(max_output_tokens=max_tokens)
         model = f"task/{task}"
         if not stream:
-            reply = await self._models.generate_content(
-                model=model, contents=prompt, config=config
-            )
+            reply = await self._models.generate_content(model=model, contents=prompt, config=config)
             return reply.text or ""
         chunks = await self._models.generate_content_stream(
             model=model, contents=prompt, config=config

@@ -100,7 +100,7 @@ async def _whole(ending: _Ending, dialect: Dialect, response: Response) -> Answe
     caller = trip.call.dialect
     raw = await response.read()
     entry.first_token()
-    if dialect is caller and not trip.facts.foreign_signatures:
+    if dialect is caller:
         usage, _ = dialect.meter(raw)
         body = raw
     else:

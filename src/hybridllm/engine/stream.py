@@ -122,4 +122,5 @@ class ReplyStream:
         self._entry.cut(error, self._relay.usage, self._relay.output_events)
         self._settled(None, error)
         trip = self._trip
-        return trip.call.dialect.encode_stream_error(error, trip.request_id)
+        call = trip.call
+        return call.dialect.encode_stream_error(error, trip.request_id, call.shape)

@@ -6,13 +6,14 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import ColumnElement, Engine, func, select
+from sqlalchemy import ColumnElement, Engine, func, literal_column, select
 
 from hybridllm.errors import RequestError
 from hybridllm.reports.period import Period, iso_day, iso_hour
 from hybridllm.store.schema import HOURLY_MONEY, HOURLY_SUMS, hourly, whole
 
-_DAY = 86_400
+# A literal: with parameters, PostgreSQL takes the expression twice for two different ones.
+_DAY = literal_column("86400")
 
 
 class Totals(Struct, kw_only=True):

@@ -222,6 +222,8 @@ class Dialect(Protocol):
         """Status and body in this dialect's documented shape."""
         ...
 
-    def encode_stream_error(self, error: HybridError, request_id: str) -> bytes:
+    def encode_stream_error(
+        self, error: HybridError, request_id: str, shape: RequestShape
+    ) -> bytes:
         """The error as the last bytes of a stream that has already begun."""
         ...

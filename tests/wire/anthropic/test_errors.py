@@ -9,6 +9,7 @@ from anthropic.types.shared import ErrorResponse
 
 from hybridllm.errors import ErrorKind, HybridError, ProviderError, RequestError
 from hybridllm.wire.anthropic import DIALECT
+from hybridllm.wire.dialect import RequestShape
 from hybridllm.wire.sse import event_data, event_name
 
 
@@ -157,7 +158,8 @@ def test_a_status_of_its_own_is_kept() -> None:
 
 
 def test_an_error_ends_a_stream_as_an_event() -> None:
-    event = DIALECT.encode_stream_error(HybridError("Cut.", kind=ErrorKind.CONNECTION), "hl-1")
+    error = HybridError("Cut.", kind=ErrorKind.CONNECTION)
+    event = DIALECT.encode_stream_error(error, "hl-1", RequestShape())
     assert event_name(event) == b"error" and event.endswith(b"\n\n")
     assert json.loads(event_data(event)) == {
         "type": "error",

@@ -278,7 +278,7 @@ def test_content_types() -> None:
 
 def test_a_stream_that_breaks_ends_in_its_own_form() -> None:
     error = HybridError("Cut.", kind=ErrorKind.CONNECTION)
-    event = DIALECT.encode_stream_error(error, "hl-1")
+    event = DIALECT.encode_stream_error(error, "hl-1", RequestShape(sse=True))
     assert event.startswith(b'data: {"error":{"code":503,') and event.endswith(b"}\n\n")
     begun = b"".join(encoded(FOREIGN[:6], ARRAY))
     last = stream_error(error, "hl-1", sse_form=False)

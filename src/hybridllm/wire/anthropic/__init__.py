@@ -71,7 +71,9 @@ class AnthropicMessages:
     def encode_error(self, error: HybridError, request_id: str) -> tuple[int, bytes]:
         return errors.write_error(error, request_id)
 
-    def encode_stream_error(self, error: HybridError, request_id: str) -> bytes:
+    def encode_stream_error(
+        self, error: HybridError, request_id: str, shape: RequestShape
+    ) -> bytes:
         return errors.stream_error(error, request_id)
 
 

@@ -73,10 +73,9 @@ class GoogleGenerateContent:
         return errors.write_error(error, request_id)
 
     def encode_stream_error(
-        self, error: HybridError, request_id: str, shape: RequestShape | None = None
+        self, error: HybridError, request_id: str, shape: RequestShape
     ) -> bytes:
-        """Without a `shape` the stream is SSE."""
-        return stream_error(error, request_id, sse_form=shape is None or shape.sse)
+        return stream_error(error, request_id, sse_form=shape.sse)
 
 
 DIALECT: Dialect = GoogleGenerateContent()
