@@ -44,18 +44,21 @@ def parse(name: str, text: str) -> Document:
     return Document(name, data, lines_of(text))
 
 
-def read(path: str) -> Document:
-    """The document in the file at `path`. Raises ConfigError when it cannot be read."""
+def read(
+    path: str,
+    what: str = "configuration",
+    remedy: str = "Check the path given by --config or $HYBRIDLLM_CONFIG.",
+) -> Document:
+    """The document in the file at `path`. Raises ConfigError when it cannot be read, which says
+    `what` it would have been and the `remedy` for a wrong path."""
     try:
         text = FilePath(path).read_bytes().decode()
     except OSError as e:
         raise ConfigError(
-            f"The configuration cannot be read: {e.strerror}.",
-            where=path,
-            remedy="Check the path given by --config or $HYBRIDLLM_CONFIG.",
+            f"The {what} cannot be read: {e.strerror}.", where=path, remedy=remedy
         ) from None
     except UnicodeDecodeError:
-        raise ConfigError("The configuration is not UTF-8 text.", where=path) from None
+        raise ConfigError(f"The {what} is not UTF-8 text.", where=path) from None
     return parse(path, text)
 
 

@@ -1,1 +1,1 @@
-"""Floor 5: before any money is spent. The cost calculator."""
+"""Floor 5: before the money is spent. What a month of work would cost, one way and another."""
