@@ -19,7 +19,7 @@ from hybridllm.gateway.process import GatewayProcess
 from hybridllm.planning.workload import Workload
 from hybridllm.reports.source import open_ledger
 from hybridllm.reports.spend import SpendReport, spend
-from hybridllm.simulators import SimulatorProcess
+from hybridllm.simulators import Fault, SimulatorProcess
 
 CONCURRENCY = 16
 _STREAM_EVERY = 4
@@ -123,7 +123,7 @@ class Stage:
 
     def take_down(self, provider: str) -> None:
         """From now on the provider drops every connection."""
-        self.simulators.faults({"kind": "outage", "provider": provider})
+        self.simulators.faults(Fault(kind="outage", provider=provider))
 
     def bring_back(self) -> None:
         """All providers answer again."""

@@ -1,0 +1,1 @@
+"""A simulated Anthropic. One file an endpoint; `provider.py` lists them."""

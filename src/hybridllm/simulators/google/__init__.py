@@ -1,0 +1,1 @@
+"""A simulated Google. One file an endpoint; `provider.py` lists them."""

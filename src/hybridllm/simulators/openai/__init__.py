@@ -1,0 +1,1 @@
+"""A simulated OpenAI. One file an endpoint; `provider.py` lists them."""
