@@ -9,7 +9,7 @@ from hybridllm.errors import ConfigError
 from hybridllm.wire.dialect import Dialect
 
 _MODULES = {
-    "openai": "hybridllm.wire.openai_chat",
+    "openai": "hybridllm.wire.openai",
     "anthropic": "hybridllm.wire.anthropic",
     "google": "hybridllm.wire.google",
 }

@@ -13,7 +13,6 @@ import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from hybridllm.errors import RequestError
-from hybridllm.wire.anthropic.reading import read, required
 from hybridllm.wire.anthropic.signatures import NATIVE, joined_calls, redacted, thinking
 from hybridllm.wire.conversation import (
     CacheMark,
@@ -24,6 +23,7 @@ from hybridllm.wire.conversation import (
     ToolCall,
     ToolResult,
 )
+from hybridllm.wire.reading import read, required
 
 
 class Mark(Struct):

@@ -92,6 +92,7 @@ def read_error(status: int, headers: Mapping[str, str], body: bytes) -> Provider
         retry_after=_retry_after(headers),
         retryable=kind in RETRYABLE and headers.get("x-should-retry") != "false",
         body=body,
+        dialect="anthropic",
     )
 
 
@@ -112,7 +113,9 @@ def kind_of(error: WireError, status: int = 200) -> ErrorKind:
 
 def stream_failure(error: WireError, data: bytes) -> ProviderError:
     """An error that came as an event of a stream which had begun with status 200."""
-    return ProviderError(error.message, kind=kind_of(error), code=_code(error), body=data)
+    return ProviderError(
+        error.message, kind=kind_of(error), code=_code(error), body=data, dialect="anthropic"
+    )
 
 
 def _code(error: WireError) -> str | None:

@@ -11,8 +11,8 @@ import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from hybridllm.errors import RequestError
-from hybridllm.wire.anthropic.reading import read, refuse, required
 from hybridllm.wire.dialect import Facts, Turn
+from hybridllm.wire.reading import read, refuse, required
 from hybridllm.wire.sealing import MARK
 from hybridllm.wire.splice import splice
 

@@ -10,7 +10,6 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 from hybridllm.errors import RequestError
 from hybridllm.wire.anthropic.blocks import Mark, mark_of, read_content, read_texts
 from hybridllm.wire.anthropic.facts import ROLES
-from hybridllm.wire.anthropic.reading import read, required
 from hybridllm.wire.anthropic.signatures import NATIVE
 from hybridllm.wire.conversation import (
     CacheMark,
@@ -26,6 +25,7 @@ from hybridllm.wire.conversation import (
     ToolChoice,
     ToolResult,
 )
+from hybridllm.wire.reading import read, required
 
 
 class _Message(Struct):
