@@ -28,6 +28,9 @@ def answer(
     encoding = encoding_for(ask.model)
     seed = crc32(ask.last_user.encode("utf-8", "surrogatepass")) + choice
     reply = Answer(seed=seed, redacted=directive.redacted)
+    if directive.blocked:
+        reply.finish = "blocked"
+        return reply
     limit = ask.max_output if ask.max_output is not None else ask.spec.max_output_tokens
     _think(reply, ask, directive, profile, limit)
     left = limit - reply.reasoning_tokens

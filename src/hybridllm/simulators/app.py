@@ -15,7 +15,7 @@ from hybridllm.simulators.calls import CallRecord
 from hybridllm.simulators.control import Control
 from hybridllm.simulators.counting import encoding_for
 from hybridllm.simulators.directives import BadDirective, Directive, read_directive
-from hybridllm.simulators.exchange import Exchange, Gone, Receive, Scope, Send
+from hybridllm.simulators.exchange import Exchange, Gone, Receive, Scope, Send, TooLarge
 from hybridllm.simulators.faults import Fault
 from hybridllm.simulators.limits import Standing
 from hybridllm.simulators.provider import Generation, Headers, Incoming, Plain, Provider, header
@@ -44,6 +44,7 @@ class ProviderApp:
         self._provider = provider
         self._world = world
         self._control = Control(world)
+        world.on_reset(provider.forget)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         exchange = Exchange(scope, receive, send)
@@ -78,7 +79,7 @@ class ProviderApp:
         provider = self._provider
         try:
             provider.authenticate(exchange.headers, exchange.query)
-            incoming = self._incoming(exchange, await exchange.body(), model)
+            incoming = await self._incoming(exchange, model)
             reply = endpoint.reply(incoming, self._world.counter)
         except Refused as refused:
             await self._refuse(exchange, refused, request_id, [])
@@ -107,11 +108,10 @@ class ProviderApp:
         self, exchange: Exchange, endpoint: Generation, model: str, record: CallRecord
     ) -> None:
         provider, world = self._provider, self._world
-        body = await exchange.body()
         standing: list[Standing] = []
         faults: dict[str, Fault] = {}
         try:
-            incoming = self._incoming(exchange, body, model)
+            incoming = await self._incoming(exchange, model)
             if isinstance(incoming.data, dict):
                 record.model = model or str(incoming.data.get("model", ""))[:100]
             faults = world.faults.draw(provider.name, record.model, world.now())
@@ -173,6 +173,8 @@ class ProviderApp:
             directive = read_directive(ask.last_user)
         except BadDirective as e:
             raise provider.bad_request(str(e)) from None
+        if directive.blocked and (blocked := provider.blocked()) is not None:
+            raise blocked
         answers = [
             answer(ask, directive, world.profile, world.counter, choice)
             for choice in range(ask.choices)
@@ -271,7 +273,8 @@ class ProviderApp:
         if "stream_error" in due:
             refused = self._provider.failure(due["stream_error"])
             record.outcome = "error"
-            await exchange.write(self._provider.stream_error(refused, record.request_id))
+            own = work.endpoint.stream_error(work.ask, refused, at)
+            await exchange.write(own or self._provider.stream_error(refused, record.request_id))
             await exchange.write(b"", more=False)
             return True
         if "cut" in due:
@@ -280,7 +283,11 @@ class ProviderApp:
             return True
         return False
 
-    def _incoming(self, exchange: Exchange, body: bytes, model: str) -> Incoming:
+    async def _incoming(self, exchange: Exchange, model: str) -> Incoming:
+        try:
+            body = await exchange.body()
+        except TooLarge:
+            raise self._provider.from_status(413, None) from None
         try:
             data = msgspec.json.decode(body) if body else None
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

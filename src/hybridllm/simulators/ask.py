@@ -85,7 +85,8 @@ class Call(Struct, frozen=True):
 
 
 class Answer(Struct, kw_only=True):
-    """One choice. `finish` is stop, stop_sequence, length, tool, refusal or content_filter.
+    """One choice. `finish` is stop, stop_sequence, length, tool, refusal, content_filter or
+    blocked (the prompt was filtered; there is no choice).
     `pieces` joined are `text`, as a stream sends it. `output_tokens` includes
     `reasoning_tokens`."""
 

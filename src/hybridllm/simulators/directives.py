@@ -29,6 +29,7 @@ class Directive(Struct, kw_only=True, frozen=True):
     `tools` are the functions to call, `("*",)` for all that the request offers. `finish` is
     length or content_filter. `delay_ms` waits before the first byte. `event_ms` waits
     before each event of a stream. `redacted` asks for a sealed thinking block (Anthropic).
+    `refuse` has the model refuse, `blocked` the provider's filter before it.
     """
 
     output_tokens: int | None = None
@@ -41,11 +42,12 @@ class Directive(Struct, kw_only=True, frozen=True):
     echo: bool = False
     refuse: bool = False
     redacted: bool = False
+    blocked: bool = False
 
 
 NONE = Directive()
 _NUMBERS = ("output_tokens", "reasoning_tokens", "delay_ms", "event_ms")
-_FLAGS = ("echo", "refuse", "redacted")
+_FLAGS = ("echo", "refuse", "redacted", "blocked")
 _FINISHES = ("length", "content_filter")
 
 

@@ -31,6 +31,10 @@ class Gone(Exception):
     """The caller closed the connection."""
 
 
+class TooLarge(Exception):
+    """The request's body is larger than MAX_BODY."""
+
+
 class Exchange:
     """A request and its reply. Methods that write raise Gone when nobody reads."""
 
@@ -46,19 +50,17 @@ class Exchange:
         self._send = send
 
     async def body(self) -> bytes:
-        """The whole request body. Raises Gone; ValueError beyond 64 MiB."""
-        message = await self._receive()
-        if message["type"] == "http.request" and not message.get("more_body"):
-            return bytes(message["body"])
+        """The whole request body. Raises Gone; TooLarge beyond MAX_BODY."""
         parts: list[bytes] = []
         size = 0
+        message = await self._receive()
         while True:
             if message["type"] == "http.disconnect":
                 raise Gone
             parts.append(message.get("body", b""))
             size += len(parts[-1])
             if size > MAX_BODY:
-                raise ValueError("the body is larger than 64 MiB")
+                raise TooLarge
             if not message.get("more_body"):
                 return b"".join(parts)
             message = await self._receive()

@@ -10,6 +10,7 @@ from typing import Literal
 
 from msgspec import Struct, structs
 
+PROVIDERS = ("openai", "anthropic", "google")
 Kind = Literal["outage", "error", "slow", "stall", "cut", "malformed", "stream_error", "usage"]
 
 
@@ -27,7 +28,8 @@ class Fault(Struct, kw_only=True, forbid_unknown_fields=True):
     - `usage`: `usage` "missing", "zero" or "wrong" (ten times the output).
 
     It befalls calls of `provider` and `model` (a pattern such as `gpt-4o*`; None: any), the next
-    `calls` of them, for `duration` seconds from when it is set, each with `probability`.
+    `calls` of them, for `duration` seconds beginning `start` seconds after it is set, each with
+    `probability`. Raises ValueError for a value that cannot be.
     """
 
     kind: Kind
@@ -40,8 +42,21 @@ class Fault(Struct, kw_only=True, forbid_unknown_fields=True):
     after_events: int = 2
     usage: Literal["missing", "zero", "wrong"] = "missing"
     calls: int | None = None
+    start: float = 0.0
     duration: float | None = None
     probability: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.status is not None and not 400 <= self.status <= 599:
+            raise ValueError(f"a fault's status is 400 to 599, not {self.status}")
+        if self.provider is not None and self.provider not in PROVIDERS:
+            raise ValueError(f"no provider '{self.provider}'; there are {', '.join(PROVIDERS)}")
+        if not 0 <= self.probability <= 1:
+            raise ValueError(f"a fault's probability is 0 to 1, not {self.probability}")
+        for name in ("seconds", "retry_after", "after_events", "calls", "start", "duration"):
+            value = getattr(self, name)
+            if value is not None and value < 0:
+                raise ValueError(f"a fault's {name} is not negative, as {value} is")
 
 
 class FaultPlan:
@@ -50,34 +65,36 @@ class FaultPlan:
     def __init__(self, seed: int = 0) -> None:
         self._seed = seed
         self._random = Random(seed)
-        self._active: list[tuple[Fault, float]] = []
+        self._set: list[tuple[Fault, float, float]] = []
 
     def add(self, faults: Sequence[Fault], now: float) -> None:
         for fault in faults:
-            until = float("inf") if fault.duration is None else now + fault.duration
-            self._active.append((structs.replace(fault), until))
+            since = now + fault.start
+            until = float("inf") if fault.duration is None else since + fault.duration
+            self._set.append((structs.replace(fault), since, until))
 
     def clear(self) -> None:
         """No more faults; chance starts again from the seed."""
-        self._active = []
+        self._set = []
         self._random = Random(self._seed)
 
     def active(self, now: float) -> list[Fault]:
-        """What is still to come; `calls` counts down."""
-        self._active = [
-            (fault, until)
-            for fault, until in self._active
+        """What is under way or still to come; `calls` counts down."""
+        self._set = [
+            (fault, since, until)
+            for fault, since, until in self._set
             if until > now and (fault.calls is None or fault.calls > 0)
         ]
-        return [fault for fault, _ in self._active]
+        return [fault for fault, _, _ in self._set]
 
     def draw(self, provider: str, model: str, now: float) -> dict[str, Fault]:
         """What befalls this call, by kind; of two of a kind the one set first."""
-        if not self._active:
+        if not self._set:
             return {}
+        self.active(now)
         drawn: dict[str, Fault] = {}
-        for fault in self.active(now):
-            if fault.kind in drawn or fault.provider not in (None, provider):
+        for fault, since, _ in self._set:
+            if since > now or fault.kind in drawn or fault.provider not in (None, provider):
                 continue
             if fault.model is not None and not fnmatchcase(model, fault.model):
                 continue

@@ -102,6 +102,10 @@ class Simulators(Surface):
         """Sums over the calls."""
         return self._on_loop(self._world.calls.counts)
 
+    def advance(self, seconds: float) -> None:
+        """Let `seconds` pass at once for caches, faults and limits: nothing is waited for."""
+        self._on_loop(lambda: self._world.advance(seconds))
+
     def reset(self) -> None:
         """As if just started: no calls, no faults, cold caches, full limits."""
         self._on_loop(self._world.reset)

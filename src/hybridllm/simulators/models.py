@@ -1,7 +1,7 @@
 """Which models a simulated provider has, and their limits.
 
-Families by name, so that a dated or newer version of a known family exists too. Limits are the
-providers' documented ones.
+All of the catalogue's, with its limits; and families by name, so that a dated or newer version of
+a known family exists too, with the limits that its provider documents.
 """
 
 from __future__ import annotations
@@ -9,7 +9,10 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from msgspec import Struct
+from msgspec import Struct, structs
+
+from hybridllm.catalog.load import load_catalog
+from hybridllm.catalog.structs import Model
 
 
 class ModelSpec(Struct, frozen=True, kw_only=True):
@@ -32,6 +35,29 @@ class Family(Struct, frozen=True):
     spec: ModelSpec
 
 
+NO_GENERATION = ModelSpec(context_window=2**31, max_output_tokens=0, min_cache_tokens=2**31)
+"""Of an embedding model: its endpoint checks each input, and nothing of it is cached."""
+
+
+class Embedder(Struct, frozen=True):
+    """An embedding model: its vectors' usual and smallest length, and the most tokens of one
+    input."""
+
+    dimensions: int
+    fewest: int
+    max_tokens: int
+
+
+_DIMENSIONS = {
+    "text-embedding-3-small": (1536, 1),
+    "text-embedding-3-large": (3072, 1),
+    "text-embedding-ada-002": (1536, 1536),
+    "gemini-embedding-001": (3072, 1),
+    "gemini-embedding-2": (3072, 1),
+}
+"""Usual and smallest vectors, as documented."""
+
+
 def _family(pattern: str, example: str, context: int, output: int, **more: int | bool) -> Family:
     spec = ModelSpec(context_window=context, max_output_tokens=output, **more)  # type: ignore[arg-type]
     return Family(pattern, example, spec)
@@ -46,7 +72,12 @@ FAMILIES: dict[str, tuple[Family, ...]] = {
         _family(r"gpt-4-turbo.*", "gpt-4-turbo", 128_000, 4_096),
         _family(r"gpt-4(-\d+)?", "gpt-4", 8_192, 8_192),
         _family(
-            r"gpt-5(\.\d)?(-.*)?", "gpt-5", 400_000, 128_000, reasoning=True, fixed_temperature=True
+            r"gpt-[56](\.\d)?(-.*)?",
+            "gpt-5",
+            400_000,
+            128_000,
+            reasoning=True,
+            fixed_temperature=True,
         ),
         _family(r"o[134](-.*)?", "o3", 200_000, 100_000, reasoning=True, fixed_temperature=True),
         _family(r"o4-mini.*", "o4-mini", 200_000, 100_000, reasoning=True, fixed_temperature=True),
@@ -71,7 +102,9 @@ FAMILIES: dict[str, tuple[Family, ...]] = {
             reasoning=True,
             min_cache_tokens=4096,
         ),
-        _family(r"claude-opus-4.*", "claude-opus-4-1", 200_000, 32_000, reasoning=True),
+        _family(
+            r"claude-opus-4(-[01])?(-\d{8})?", "claude-opus-4-1", 200_000, 32_000, reasoning=True
+        ),
         _family(
             r"claude-haiku-4.*",
             "claude-haiku-4-5",
@@ -114,15 +147,50 @@ FAMILIES: dict[str, tuple[Family, ...]] = {
 
 @lru_cache(maxsize=1024)
 def find_model(provider: str, name: str) -> ModelSpec | None:
-    """The limits of a provider's model, or None where it has no such model."""
+    """The limits of a provider's chat model, or None where it has no such model."""
     if len(name) > 100:
         return None
-    for family in FAMILIES[provider]:
-        if re.fullmatch(family.pattern, name):
-            return family.spec
-    return None
+    known = _catalogued(provider).get(name)
+    if known is not None and known.kind != "chat":
+        return None
+    spec = next(
+        (family.spec for family in FAMILIES[provider] if re.fullmatch(family.pattern, name)), None
+    )
+    if known is None:
+        return spec
+    return structs.replace(
+        spec or ModelSpec(context_window=0, max_output_tokens=0),
+        context_window=known.context_window,
+        max_output_tokens=known.max_output_tokens,
+        reasoning=known.reasoning,
+        min_cache_tokens=known.min_cache_tokens,
+    )
+
+
+@lru_cache(maxsize=128)
+def find_embedder(provider: str, name: str) -> Embedder | None:
+    """A provider's embedding model, or None where it has no such model."""
+    known = _catalogued(provider).get(name)
+    if known is None or known.kind != "embedding":
+        return None
+    usual, fewest = _DIMENSIONS.get(name, (1536, 1))
+    return Embedder(usual, fewest, known.context_window)
+
+
+@lru_cache(maxsize=8)
+def _catalogued(provider: str) -> dict[str, Model]:
+    """The catalogue's models by name and alias."""
+    models = [model for model in load_catalog().models.values() if model.provider == provider]
+    return {name: model for model in models for name in (model.name, *model.aliases)}
 
 
 def model_names(provider: str) -> list[str]:
-    """One name of each family, for the model list."""
-    return [family.example for family in FAMILIES[provider]]
+    """What the model list shows: one name of each family, and the catalogue's chat models."""
+    chat = [name for name, model in _catalogued(provider).items() if model.kind == "chat"]
+    return list(dict.fromkeys([family.example for family in FAMILIES[provider]] + chat))
+
+
+def embedder_names(provider: str) -> list[str]:
+    """The embedding models of the model list."""
+    known = _catalogued(provider)
+    return [name for name, model in known.items() if model.kind == "embedding"]

@@ -87,6 +87,10 @@ class SimulatorProcess(Surface):
         """Sums over the calls."""
         return msgspec.json.decode(self._control("GET", "counts"), type=Counts)
 
+    def advance(self, seconds: float) -> None:
+        """Let `seconds` pass at once for caches, faults and limits: nothing is waited for."""
+        self._control("POST", "clock", msgspec.json.encode({"advance": seconds}))
+
     def reset(self) -> None:
         """As if just started: no calls, no faults, cold caches, full limits."""
         self._control("POST", "reset")

@@ -75,6 +75,11 @@ class Generation(Endpoint):
     def content_type(self, ask: Ask) -> bytes:
         """Of the stream."""
 
+    def stream_error(self, ask: Ask, refused: Refused, at: int) -> bytes | None:
+        """The event that ends this endpoint's stream with an error after `at` events, or None
+        where it is its provider's usual one."""
+        return None
+
     def broken_event(self, ask: Ask) -> bytes:
         """An event that is no JSON."""
         return b'data: {"broken": tru\n\n'
@@ -130,6 +135,14 @@ class Provider(ABC):
     @abstractmethod
     def check_context(self, ask: Ask, tokens: int) -> None:
         """Raises Refused where `tokens` of input, or they and the output, are too many."""
+
+    def blocked(self) -> Refused | None:
+        """How the provider refuses a prompt that it filters, or None if by a reply."""
+        return None
+
+    def forget(self) -> None:
+        """Drop what is remembered between calls."""
+        return
 
     def limit_headers(self, standing: Standing) -> Headers:
         """How the key stands, where the provider tells."""

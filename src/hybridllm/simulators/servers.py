@@ -13,11 +13,12 @@ from hybridllm.errors import ConfigError
 from hybridllm.simulators.anthropic.provider import Anthropic
 from hybridllm.simulators.app import ProviderApp
 from hybridllm.simulators.exchange import Protocol
+from hybridllm.simulators.faults import PROVIDERS
 from hybridllm.simulators.google.provider import Google
 from hybridllm.simulators.openai.provider import OpenAI
 from hybridllm.simulators.provider import Provider
 from hybridllm.simulators.surface import Addresses
-from hybridllm.simulators.world import PROVIDERS, World
+from hybridllm.simulators.world import World
 
 _PROVIDERS: dict[str, Callable[[], Provider]] = {
     "openai": OpenAI,

@@ -178,8 +178,8 @@ def _thought(block: dict[str, Any], where: str) -> Segment:
         raise errors.invalid(f"{where}.thinking.thinking: Field required")
     if not isinstance(signature, str):
         raise errors.invalid(f"{where}.thinking.signature: Field required")
-    # Omitted thoughts come back without their text; the signature alone vouches for them.
-    if not valid("anthropic", signature, thinking or None):
+    # An omitted thought was signed without its text, so that it comes back valid as it went.
+    if not valid("anthropic", signature, thinking):
         raise errors.invalid(f"{where}: Invalid `signature` in `thinking` block")
     return Segment(thinking)
 

@@ -63,6 +63,7 @@ class Messages(Generation):
         start = _message(ask, request_id, [])
         if billed is not None:
             start["usage"] = {**_usage(billed), "output_tokens": 1}
+            del start["usage"]["output_tokens_details"]
         events = [_event("message_start", message=start)]
         for index, (opening, deltas) in enumerate(_blocks(ask, answer, request_id)):
             events.append(_event("content_block_start", index=index, content_block=opening))
@@ -189,6 +190,7 @@ def _usage(billed: Billed) -> dict[str, Any]:
             "ephemeral_1h_input_tokens": billed.cache_write_long_tokens,
         },
         "output_tokens": billed.output_tokens,
+        "output_tokens_details": {"thinking_tokens": billed.reasoning_tokens},
         "service_tier": "standard",
     }
 
@@ -202,5 +204,6 @@ def _delta_usage(billed: Billed) -> dict[str, Any]:
             "cache_creation_input_tokens",
             "cache_read_input_tokens",
             "output_tokens",
+            "output_tokens_details",
         )
     }

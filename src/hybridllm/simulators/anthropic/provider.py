@@ -32,6 +32,7 @@ def _model(name: str, spec: ModelSpec) -> dict[str, Any]:
         "id": name,
         "display_name": name,
         "created_at": "2025-01-01T00:00:00Z",
+        "lifecycle": "active",
         "max_input_tokens": spec.context_window,
         "max_tokens": spec.max_output_tokens,
     }
@@ -110,6 +111,9 @@ class Anthropic(Provider):
         usual = ("invalid_request_error" if status < 500 else "api_error", "Simulated error.")
         kind, text = errors.FROM_STATUS.get(status, usual)
         return Refused(status, kind, message or text)
+
+    def blocked(self) -> Refused:
+        return errors.invalid("Output blocked by content filtering policy")
 
     def too_many(self, standing: Standing, model: str) -> Refused:
         requests = standing.lacking == "requests"

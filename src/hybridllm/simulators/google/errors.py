@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from hybridllm.simulators.ask import Refused
 
 _TYPE = "type.googleapis.com/google.rpc."
@@ -11,6 +13,12 @@ _TYPE = "type.googleapis.com/google.rpc."
 
 def invalid(message: str) -> Refused:
     return Refused(400, "INVALID_ARGUMENT", message)
+
+
+def body_of(refused: Refused) -> bytes:
+    """The error's JSON."""
+    error = {"code": refused.status, "message": refused.message, "status": refused.type}
+    return msgspec.json.encode({"error": {**error, **refused.extra}})
 
 
 def unknown_name(name: str, path: str) -> Refused:
@@ -54,6 +62,7 @@ FROM_STATUS = {
     401: ("UNAUTHENTICATED", "Request had invalid authentication credentials."),
     403: ("PERMISSION_DENIED", "The caller does not have permission"),
     404: ("NOT_FOUND", "Requested entity was not found."),
+    413: ("INVALID_ARGUMENT", "Request payload size exceeds the limit: 20971520 bytes."),
     429: ("RESOURCE_EXHAUSTED", "Resource has been exhausted (e.g. check quota)."),
     500: ("INTERNAL", "An internal error has occurred. Please retry."),
     503: ("UNAVAILABLE", "The model is overloaded. Please try again later."),

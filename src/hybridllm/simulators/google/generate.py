@@ -9,8 +9,9 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from hybridllm.simulators.ask import Answer, Ask, Billed
+from hybridllm.simulators.ask import Answer, Ask, Billed, Refused
 from hybridllm.simulators.counting import Counter, encoding_for
+from hybridllm.simulators.google import errors
 from hybridllm.simulators.google.requests import read_generate_request
 from hybridllm.simulators.prose import pieces_of
 from hybridllm.simulators.provider import Generation, Incoming, Plain, grouped
@@ -54,9 +55,14 @@ class GenerateContent(Generation):
     def whole(
         self, ask: Ask, answers: list[Answer], billed: Billed | None, request_id: str
     ) -> bytes:
+        if answers[0].finish == "blocked":
+            return _encode(_blocked(ask, request_id, billed))
         candidates = []
         for index, answer in enumerate(answers):
-            parts = _thoughts(ask, answer, 0) + _text(answer, 0) + _calls(ask, answer, request_id)
+            parts = _thoughts(ask, answer, 0, request_id) + _text(answer, 0)
+            parts += _calls(ask, answer, request_id)
+            if parts and (signature := _text_signature(ask, answer, request_id)):
+                parts[-1]["thoughtSignature"] = signature
             candidates.append(_candidate(index, parts, answer.finish))
         return _encode(_response(ask, request_id, candidates, _usage(billed)))
 
@@ -74,10 +80,15 @@ class GenerateContent(Generation):
                 "promptTokenCount": billed.all_input,
                 "totalTokenCount": billed.all_input,
             }
+        if answers[0].finish == "blocked":
+            return _framed(ask, [_blocked(ask, request_id, billed)])
         responses: list[dict[str, Any]] = []
         last = len(answers) - 1
         for index, answer in enumerate(answers):
-            parts = _thoughts(ask, answer, event_tokens) + _text(answer, event_tokens)
+            parts = _thoughts(ask, answer, event_tokens, request_id) + _text(answer, event_tokens)
+            if signature := _text_signature(ask, answer, request_id):
+                # A stream has sent its text when the signature is ready: it comes in a part alone.
+                parts.append({"text": "", "thoughtSignature": signature})
             steps = [[part] for part in parts]
             # Calls are never split: all of them come in one event.
             if calls := _calls(ask, answer, request_id):
@@ -87,12 +98,12 @@ class GenerateContent(Generation):
                 candidate = _candidate(index, step, answer.finish if ends else None)
                 usage = _usage(billed) if ends and index == last else partial
                 responses.append(_response(ask, request_id, [candidate], usage))
+        return _framed(ask, responses)
+
+    def stream_error(self, ask: Ask, refused: Refused, at: int) -> bytes | None:
         if ask.own.sse:
-            return [b"data: " + _encode(one) + b"\r\n\r\n" for one in responses]
-        texts = [_encode(one) for one in responses]
-        framed = [b"[" + texts[0]] + [b",\r\n" + text for text in texts[1:]]
-        framed[-1] += b"\n]\n"
-        return framed
+            return None
+        return (b",\r\n" if at else b"[") + errors.body_of(refused) + b"]\n"
 
 
 class StreamGenerateContent(GenerateContent):
@@ -117,12 +128,36 @@ class CountTokens(Plain):
         return {"totalTokens": tokens}
 
 
-def _thoughts(ask: Ask, answer: Answer, event_tokens: int) -> list[dict[str, Any]]:
+def _framed(ask: Ask, responses: list[dict[str, Any]]) -> list[bytes]:
+    """As server-sent events, or as the pieces of one JSON array."""
+    if ask.own.sse:
+        return [b"data: " + _encode(one) + b"\r\n\r\n" for one in responses]
+    texts = [_encode(one) for one in responses]
+    framed = [b"[" + texts[0]] + [b",\r\n" + text for text in texts[1:]]
+    framed[-1] += b"\n]\n"
+    return framed
+
+
+def _number(request_id: str) -> int:
+    return int(request_id.removeprefix("simulated"))
+
+
+def _text_signature(ask: Ask, answer: Answer, request_id: str) -> str | None:
+    """The signature at the end of an answer in text, which models send that sign at all."""
+    if answer.calls or not answer.reasoning_tokens or not ask.spec.signs_calls:
+        return None
+    return sign("google", answer.text, _number(request_id))
+
+
+def _thoughts(ask: Ask, answer: Answer, event_tokens: int, request_id: str) -> list[dict[str, Any]]:
+    """Thoughts in words, the last of them signed."""
     if not answer.thinking or not ask.own.shows_thoughts:
         return []
     words = pieces_of(answer.reasoning_tokens, answer.seed + 1)
     texts = grouped(words, event_tokens) if event_tokens else [answer.thinking]
-    return [{"text": text, "thought": True} for text in texts]
+    parts: list[dict[str, Any]] = [{"text": text, "thought": True} for text in texts]
+    parts[-1]["thoughtSignature"] = sign("google", answer.thinking, _number(request_id))
+    return parts
 
 
 def _text(answer: Answer, event_tokens: int) -> list[dict[str, Any]]:
@@ -134,7 +169,7 @@ def _text(answer: Answer, event_tokens: int) -> list[dict[str, Any]]:
 
 def _calls(ask: Ask, answer: Answer, request_id: str) -> list[dict[str, Any]]:
     """Function calls; the first carries the signature of the thought behind them all."""
-    number = int(request_id.removeprefix("simulated"))
+    number = _number(request_id)
     parts: list[dict[str, Any]] = []
     for at, call in enumerate(answer.calls):
         function = {"name": call.name, "args": msgspec.json.decode(call.arguments)}
@@ -153,6 +188,13 @@ def _candidate(index: int, parts: list[dict[str, Any]], finish: str | None) -> d
     if finish is not None:
         candidate["finishReason"] = _FINISH[finish]
     return candidate
+
+
+def _blocked(ask: Ask, request_id: str, billed: Billed | None) -> dict[str, Any]:
+    """A prompt that was filtered has no candidates."""
+    response = _response(ask, request_id, [], _usage(billed))
+    del response["candidates"]
+    return {"promptFeedback": {"blockReason": "PROHIBITED_CONTENT"}, **response}
 
 
 def _response(

@@ -6,12 +6,11 @@ import re
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-import msgspec
-
 from hybridllm.simulators.ask import Ask, Refused
 from hybridllm.simulators.counting import Counter
 from hybridllm.simulators.faults import Fault
 from hybridllm.simulators.google import errors
+from hybridllm.simulators.google.embeddings import BatchEmbedContents, EmbedContent
 from hybridllm.simulators.google.generate import CountTokens, GenerateContent, StreamGenerateContent
 from hybridllm.simulators.limits import Standing
 from hybridllm.simulators.models import ModelSpec, find_model, model_names
@@ -55,6 +54,8 @@ class Google(Provider):
         GenerateContent(),
         StreamGenerateContent(),
         CountTokens(),
+        EmbedContent(),
+        BatchEmbedContents(),
         ListModels(),
         GetModel(),
     )
@@ -77,8 +78,7 @@ class Google(Provider):
         return key
 
     def error(self, refused: Refused, request_id: str) -> bytes:
-        error = {"code": refused.status, "message": refused.message, "status": refused.type}
-        return msgspec.json.encode({"error": {**error, **refused.extra}})
+        return errors.body_of(refused)
 
     def stream_error(self, refused: Refused, request_id: str) -> bytes:
         return b"data: " + self.error(refused, request_id) + b"\r\n\r\n"

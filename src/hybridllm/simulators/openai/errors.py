@@ -44,6 +44,7 @@ FROM_STATUS = {
     ),
     404: (INVALID, "model_not_found", "The model does not exist."),
     408: ("timeout", None, "Request timed out."),
+    413: (INVALID, None, "Request too large."),
     429: ("requests", "rate_limit_exceeded", "Rate limit reached. Please try again later."),
     500: (
         "server_error",

@@ -11,9 +11,10 @@ import msgspec
 from hybridllm.simulators.ask import Ask, Refused
 from hybridllm.simulators.counting import Counter
 from hybridllm.simulators.limits import Standing
-from hybridllm.simulators.models import find_model, model_names
+from hybridllm.simulators.models import embedder_names, find_embedder, find_model, model_names
 from hybridllm.simulators.openai import errors
 from hybridllm.simulators.openai.chat import ChatCompletions
+from hybridllm.simulators.openai.embeddings import Embeddings
 from hybridllm.simulators.provider import (
     KEY_PREFIX,
     Generation,
@@ -34,7 +35,8 @@ class ListModels(Plain):
     pattern = re.compile("/v1/models")
 
     def reply(self, incoming: Incoming, counter: Counter) -> Any:
-        return {"object": "list", "data": [_model(name) for name in model_names("openai")]}
+        names = model_names("openai") + embedder_names("openai")
+        return {"object": "list", "data": [_model(name) for name in names]}
 
 
 class GetModel(Plain):
@@ -42,7 +44,8 @@ class GetModel(Plain):
     pattern = re.compile("/v1/models/(?P<model>[^/]+)")
 
     def reply(self, incoming: Incoming, counter: Counter) -> Any:
-        if find_model("openai", incoming.model) is None:
+        name = incoming.model
+        if find_model("openai", name) is None and find_embedder("openai", name) is None:
             raise Refused(
                 404,
                 errors.INVALID,
@@ -58,6 +61,7 @@ class OpenAI(Provider):
     request_id_header = b"x-request-id"
     endpoints: ClassVar[tuple[Generation | Plain, ...]] = (
         ChatCompletions(),
+        Embeddings(),
         ListModels(),
         GetModel(),
     )
@@ -118,6 +122,13 @@ class OpenAI(Provider):
             status, (errors.INVALID if status < 500 else "server_error", None, "Simulated error.")
         )
         return Refused(status, kind, message or usual, code=code)
+
+    def blocked(self) -> Refused:
+        return errors.invalid(
+            "Invalid prompt: your prompt was flagged as potentially violating our usage policy. "
+            "Please try again with a different prompt.",
+            code="invalid_prompt",
+        )
 
     def too_many(self, standing: Standing, model: str) -> Refused:
         requests = standing.lacking == "requests"
