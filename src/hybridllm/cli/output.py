@@ -22,6 +22,12 @@ def money(picodollars: int, places: int = 2) -> str:
     return f"{sign}${abs(amount):,.{places}f}"
 
 
+def cents(picodollars: int) -> str:
+    """Exact dollars with two decimals at least: "7125.00", "0.0000126"."""
+    whole, _, rest = dollars(picodollars).partition(".")
+    return f"{whole}.{rest:0<2}"
+
+
 def print_json(value: Any) -> None:
     """One JSON document on standard output."""
     sys.stdout.write(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
@@ -40,4 +46,4 @@ def print_csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     writer.writerows(rows)
 
 
-__all__ = ["dollars", "money", "print_csv", "print_json", "print_json_line"]
+__all__ = ["cents", "dollars", "money", "print_csv", "print_json", "print_json_line"]
