@@ -6,8 +6,9 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
+from hybridllm.simulators.faults import Fault
 from hybridllm.simulators.profiles import get_profile
 from hybridllm.simulators.servers import Servers, loop_factory
 from hybridllm.simulators.surface import Addresses
@@ -22,12 +23,18 @@ def run_simulators(
     host: str = "127.0.0.1",
     keep_calls: bool = True,
     seed: int = 0,
+    faults: Sequence[Fault] = (),
     with_parent: bool = False,
 ) -> None:
     """Serve until SIGINT or SIGTERM, or with `with_parent` until standard input closes. `ready`
-    is told the addresses. Raises ConfigError for an unknown profile or a taken port."""
+    is told the addresses; the plan of `faults` begins then. Raises ConfigError for an unknown
+    profile or a taken port."""
     world = World(get_profile(profile), keep_calls=keep_calls, seed=seed)
     servers = Servers(world, host, ports)
+
+    def begin() -> None:
+        world.faults.add(faults, world.now())
+        ready(servers.addresses)
 
     async def serve() -> None:
         loop = asyncio.get_running_loop()
@@ -35,7 +42,7 @@ def run_simulators(
             loop.add_signal_handler(number, servers.stop)
         if with_parent:
             loop.add_reader(sys.stdin.fileno(), _on_input, servers)
-        await servers.serve(lambda: ready(servers.addresses))
+        await servers.serve(begin)
 
     try:
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
