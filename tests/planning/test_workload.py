@@ -83,6 +83,7 @@ MISTAKES = [
     (ONE + ONE.replace("= 1\n", "= -1\n"), "month.toml:12", "tasks[1].output_tokens", "range"),
     (PRINTED + "hybird = 1", "month.toml:13", "published.monthly.hybird", "Did you mean hybrid"),
     (PRINTED + "single = inf", "month.toml:13", "published.monthly.single", "no amount"),
+    (PRINTED + 'single = "x"', "month.toml:13", "published.monthly.single", "Invalid decimal"),
     (ONE + "[published]", "month.toml:7", "published", "`source` is missing"),
     ("[[tasks]\n", "month.toml:1", "", "This is no TOML"),
 ]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import Any, TypeVar, get_args
+from types import UnionType
+from typing import Any, TypeVar, get_args, get_origin
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import fields
 
 from hybridllm.catalog.structs import Task, Tier
 from hybridllm.config import (
@@ -20,14 +22,13 @@ from hybridllm.config import (
     Rule,
     ServerConfig,
 )
-from hybridllm.config_file.document import Documents, did_you_mean
+from hybridllm.config_file.document import Documents, did_you_mean, show
 from hybridllm.config_file.lines import Path
 
 T = TypeVar("T", bound=Struct)
 
 _PLACE = re.compile(r"^(.*?)(?: - at `\$(.*)`)?$", re.DOTALL)
-_STEP = re.compile(r"\.([A-Za-z_]\w*)|\[(\d+)\]")
-_UNKNOWN = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
+_STEP = re.compile(r"\.([A-Za-z_]\w*)|\[(\d+|\.\.\.)\]")
 _MISSING = re.compile(r"Object missing required field `(.*)`")
 
 POSITIVE = 1e-9
@@ -65,14 +66,14 @@ BOUNDS: dict[type[Struct], dict[str, tuple[float, float]]] = {
 def convert(kind: type[T], data: Any, path: Path, documents: Documents) -> T:
     """`data` as a `kind`. Raises ConfigError at `path`, or at what is wrong below it."""
     if not isinstance(data, dict):
-        raise documents.error(path, "This must be a table.", "Write it as [section] with keys.")
+        raise documents.error(path, "This must be a table.", f"Write it as [{show(path)}].")
     for name in data:
         if name not in kind.__struct_fields__:
             raise _unknown(kind, name, (*path, name), documents)
     try:
         made = msgspec.convert(data, kind)
     except msgspec.ValidationError as e:
-        raise _explained(kind, str(e), path, documents) from None
+        raise _explained(kind, data, str(e), path, documents) from None
     check_bounds(made, path, documents)
     return made
 
@@ -102,17 +103,23 @@ def check_number(number: float, low: float, high: float, path: Path, documents: 
     )
 
 
-def _explained(kind: type[Struct], message: str, path: Path, documents: Documents) -> Exception:
+def _explained(
+    kind: type[Struct], data: Any, message: str, path: Path, documents: Documents
+) -> Exception:
     """msgspec's message, with the place that it names below `path`."""
     found = _PLACE.match(message)
     what, steps = (found[1], found[2] or "") if found else (message, "")
-    inner: type[Struct] | None = kind
+    inner: Any = kind
     for name, index in _STEP.findall(steps):
-        path += (name,) if name else (int(index),)
-        if name and inner is not None:
-            inner = _struct_in(msgspec.structs.fields(inner), name)
-    if (unknown := _UNKNOWN.match(what)) is not None and inner is not None:
-        return _unknown(inner, unknown[1], (*path, unknown[1]), documents)
+        step = name or (int(index) if index.isdigit() else _wrong_key(data, inner))
+        path += (step,)
+        inner, data = _inside(inner, step), _item(data, step)
+    struct = next(filter(_is_struct, _options(inner)), None)
+    if struct is not None and isinstance(data, dict):
+        for name in data:
+            # Also where msgspec complains of a key that is missing: it is probably this one.
+            if name not in struct.__struct_fields__:
+                return _unknown(struct, name, (*path, name), documents)
     if (missing := _MISSING.match(what)) is not None:
         return documents.error(path, f"`{missing[1]}` is missing.", "Add it.")
     remedy = "Give a value of that type."
@@ -128,11 +135,40 @@ def _unknown(kind: type[Struct], name: str, path: Path, documents: Documents) ->
     )
 
 
-def _struct_in(fields: tuple[msgspec.structs.FieldInfo, ...], name: str) -> type[Struct] | None:
-    """The struct that field `name` holds, alone or as the elements of a tuple."""
-    for field in fields:
-        if field.name == name:
-            for kind in (field.type, *get_args(field.type)):
-                if isinstance(kind, type) and issubclass(kind, Struct):
-                    return kind
+def _is_struct(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, Struct)
+
+
+def _options(kind: Any) -> tuple[Any, ...]:
+    """The types that `kind` may be: itself, or the members of a union."""
+    return get_args(kind) if isinstance(kind, UnionType) else (kind,)
+
+
+def _inside(kind: Any, step: str | int) -> Any:
+    """The type of what stands at `step` (a key or an index) of a `kind`; None: not known."""
+    for option in _options(kind):
+        if _is_struct(option):
+            return next((f.type for f in fields(option) if f.name == step), None)
+        if get_origin(option) in (tuple, list):
+            return get_args(option)[0]
+        if get_origin(option) is dict:
+            return get_args(option)[1]
     return None
+
+
+def _item(data: Any, step: str | int) -> Any:
+    try:
+        return data[step]
+    except (KeyError, IndexError, TypeError):
+        return None
+
+
+def _wrong_key(data: Any, kind: Any) -> str:
+    """The first key of a table whose value is not of the type that `kind` (a dict) wants: of those
+    msgspec says only that there is one."""
+    for key, value in data.items():
+        try:
+            msgspec.convert(value, _inside(kind, key))
+        except msgspec.ValidationError:
+            return str(key)
+    return "..."

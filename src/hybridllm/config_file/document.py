@@ -52,7 +52,7 @@ def read(
     """The document in the file at `path`. Raises ConfigError when it cannot be read, which says
     `what` it would have been and the `remedy` for a wrong path."""
     try:
-        text = FilePath(path).read_bytes().decode()
+        text = FilePath(path).read_bytes().decode("utf-8-sig")
     except OSError as e:
         raise ConfigError(
             f"The {what} cannot be read: {e.strerror}.", where=path, remedy=remedy

@@ -52,6 +52,7 @@ class _Walk:
             table += (key,)
             last = depth == len(keys)
             if last and is_array:
+                self._note(table, start)
                 self._lengths[table] = self._lengths.get(table, 0) + 1
             if table in self._lengths and (is_array or not last):
                 table += (self._lengths[table] - 1,)

@@ -21,7 +21,7 @@ from hybridllm.config import (
     WireConfig,
 )
 from hybridllm.config_file.convert import convert
-from hybridllm.config_file.document import Document, Documents, did_you_mean, parse, read
+from hybridllm.config_file.document import Document, Documents, did_you_mean, parse, read, show
 from hybridllm.config_file.models import with_file_models
 from hybridllm.config_file.providers import check_providers
 from hybridllm.config_file.tasks import Names, qualities, rules, tasks, tier_tasks
@@ -140,7 +140,7 @@ def merge(
 ) -> dict[str, Any]:
     """`above` over `below`."""
     if not isinstance(above, dict):
-        raise documents.error(path, "This must be a table.", f"Write it as [{path[0]}].")
+        raise documents.error(path, "This must be a table.", f"Write it as [{show(path)}].")
     if path[0] not in TABLES_OF_TABLES or len(path) > 1:
         return {**below, **above}
     merged = dict(below)

@@ -8,14 +8,13 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
-from hybridllm.catalog.files import ModelFile, PriceFile, RatesFile, model_from
+from hybridllm.catalog.files import ModelFile, ModelMistake, PriceFile, RatesFile, model_from
 from hybridllm.catalog.load import with_models
 from hybridllm.catalog.structs import Catalog, Model
 from hybridllm.config import ProviderConfig
 from hybridllm.config_file.convert import convert
 from hybridllm.config_file.document import Documents, did_you_mean
 from hybridllm.config_file.lines import Path
-from hybridllm.errors import ConfigError
 
 ALWAYS = "1970-01-01"
 """The day from which a price without a date holds."""
@@ -81,6 +80,8 @@ def _model(
         value = getattr(said, field)
         if value is not UNSET and field not in ("price", "batch_price", "prices"):
             fields[field] = value
+    if known is not None:
+        fields.setdefault("kind", known.kind)  # which decides what limits make sense
     for field in ("context_window", "max_output_tokens"):
         if field in fields:
             continue
@@ -89,13 +90,21 @@ def _model(
         fields[field] = getattr(known, field)
     try:
         made = model_from(ModelFile(provider=provider, name=name, source="config", **fields))
-    except ConfigError as e:
-        raise documents.error(path, e.message) from None
+    except ModelMistake as e:
+        raise documents.error((*path, *_as_said(e.path, said)), e.message) from None
     if known is None:
         return made
     if not made.prices:
         del fields["prices"]
     return msgspec.structs.replace(known, **{field: getattr(made, field) for field in fields})
+
+
+def _as_said(path: Path, said: SaidModel) -> Path:
+    """The place of a mistake as the file wrote it: `price` is short for `prices[0].rates`."""
+    if path[:1] != ("prices",) or said.price is UNSET:
+        return path
+    short = {"rates": "price", "batch": "batch_price"}
+    return (short[str(path[2])], *path[3:])
 
 
 def _prices(said: SaidModel, path: Path, documents: Documents) -> tuple[PriceFile, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 
 import msgspec
@@ -13,6 +14,7 @@ from hybridllm.config_file.document import Documents, did_you_mean
 
 DIALECTS = ("openai", "anthropic", "google")
 URLS = {"base_url": ("http://", "https://"), "proxy": ("http://", "https://")}
+_NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
 _UNSAID = ProviderConfig()
 
 
@@ -76,6 +78,12 @@ def check_providers(
     """Raises ConfigError for a provider that could not be called as it is described."""
     for name, said in providers.items():
         path = ("providers", name)
+        if not _NAME.fullmatch(name):
+            raise documents.error(
+                path,
+                "This cannot be a provider's name.",
+                "Use lower-case letters, digits, and _ . - (at most 64).",
+            )
         if name not in catalog.providers:
             for key in ("dialect", "base_url"):
                 if not getattr(said, key):

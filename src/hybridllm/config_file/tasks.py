@@ -67,10 +67,11 @@ def chat_model(catalog: Catalog, name: str, path: Path, documents: Documents) ->
     """The id of the chat model that `name` means. Raises ConfigError at `path`."""
     found = catalog.names.get(name)
     if found is None:
+        described = name if "/" in name else f"provider/{name}"
         raise documents.error(
             path,
             f'There is no model "{name}" in the catalogue as of {catalog.as_of}.',
-            did_you_mean(name, catalog.names) + f' Or describe it under [models."{name}"].',
+            did_you_mean(name, catalog.names) + f' Or describe it under [models."{described}"].',
         )
     if catalog.models[found].kind != "chat":
         raise documents.error(path, f'"{name}" is no chat model.', "Tasks need chat models.")
