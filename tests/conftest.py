@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from hybridllm.simulators import Simulators
-
 from tests.running import RunningGateway
 
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
-from hybridllm.planning.workload import load_workload
 from rich.console import Console
 from rich.panel import Panel
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -19,6 +18,7 @@ from rich.table import Table
 from hybridllm.cli.output import dollars, money, print_json
 from hybridllm.demo.replay import Ask, Run, Stage, asks_of, replay
 from hybridllm.errors import HybridError
+from hybridllm.planning.workload import load_workload
 
 SCALE = 1000
 DOWN = "anthropic"
@@ -156,10 +156,10 @@ def _show(console: Console, clean: Run, outage: Run, usual: dict[str, str]) -> N
 
 def _spend_table(title: str, run: Run) -> Table:
     table = Table(title=title, title_justify="left")
-    table.add_column("task")
-    table.add_column("provider")
-    for name in ("requests", "single provider", "hybrid", "saved"):
-        table.add_column(name, justify="right")
+    table.add_column("task", no_wrap=True)
+    table.add_column("provider", no_wrap=True)
+    for name in ("requests", "single", "hybrid", "saved"):
+        table.add_column(name, justify="right", no_wrap=True)
     for row in sorted(run.by_provider.rows, key=lambda r: r.group):
         sums = row.totals
         table.add_row(

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import time
 
-from hybridllm.providers.keys import Key
-
 from hybridllm.catalog.structs import Model, Usage
 from hybridllm.engine.call import Answer
 from hybridllm.engine.entry import Entry, Journal
@@ -15,6 +13,7 @@ from hybridllm.engine.stream import ReplyStream
 from hybridllm.engine.trip import Trip, money_headers
 from hybridllm.errors import ErrorKind, ProviderError
 from hybridllm.providers.client import Response
+from hybridllm.providers.keys import Key
 from hybridllm.wire.dialect import Dialect, Relay, RequestShape
 from hybridllm.wire.translate import TranslatingRelay
 

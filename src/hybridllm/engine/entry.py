@@ -143,8 +143,8 @@ class Entry:
     def _estimate(self, output_bytes: int) -> Usage:
         rate = self.model.tokens_per_kbyte
         return Usage(
-            input_tokens=self._trip.facts.text_bytes * rate // 1000,
-            output_tokens=output_bytes * rate // 1000,
+            input_tokens=(self._trip.facts.text_bytes * rate + 999) // 1000,
+            output_tokens=(output_bytes * rate + 999) // 1000,
         )
 
     def elapsed_us(self) -> int:

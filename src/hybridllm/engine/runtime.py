@@ -10,14 +10,13 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 
-from hybridllm.providers.breakers import Breakers
-from hybridllm.providers.retries import RetryBudget
-from hybridllm.providers.upstream import Upstream, close_upstreams, open_upstreams
-
 from hybridllm.catalog.structs import Model
 from hybridllm.config import Config, ResolvedProvider
 from hybridllm.engine.learned import Learned
 from hybridllm.engine.sessions import Sessions
+from hybridllm.providers.breakers import Breakers
+from hybridllm.providers.retries import RetryBudget
+from hybridllm.providers.upstream import Upstream, close_upstreams, open_upstreams
 from hybridllm.routing import Router
 from hybridllm.tasks import TaskNamer
 from hybridllm.wire.dialect import Dialect, Target

@@ -13,10 +13,6 @@ import asyncio
 import random
 import time
 
-from hybridllm.providers.keys import Key
-from hybridllm.providers.retries import backoff
-from hybridllm.providers.upstream import Upstream
-
 from hybridllm.catalog.structs import Model
 from hybridllm.engine.attempt import attempt, tell_breaker
 from hybridllm.engine.call import Answer, Call, new_request_id
@@ -27,6 +23,9 @@ from hybridllm.engine.runtime import Runtime
 from hybridllm.engine.sessions import WARM_SECONDS, session_key
 from hybridllm.engine.trip import Trip
 from hybridllm.errors import ErrorKind, HybridError, ProviderError
+from hybridllm.providers.keys import Key
+from hybridllm.providers.retries import backoff
+from hybridllm.providers.upstream import Upstream
 from hybridllm.routing import World, need_of
 from hybridllm.wire.dialect import DropPolicy, Inexpressible
 
@@ -157,7 +156,9 @@ class _Journey:
 
         A provider's only key is not rested for a passing rate limit: a retry waits for it."""
         now = time.monotonic()
-        seconds = error.retry_after or KEY_COOLDOWN_SECONDS[error.kind]
+        seconds = error.retry_after
+        if seconds is None:
+            seconds = KEY_COOLDOWN_SECONDS[error.kind]
         passing = (
             error.kind is ErrorKind.RATE_LIMITED
             and seconds <= self.runtime.config.retries.cap_seconds

@@ -52,13 +52,13 @@ class Gateway:
                 endpoint = self._by_pattern(scope["method"], path)
             return await endpoint(self.service, Request(scope, receive))
         except HybridError as e:
-            return _error(e, dialect_of(path))
+            return _error(e, dialect_of(scope))
         except (Disconnected, asyncio.CancelledError):
             raise
         except Exception:
             log.exception("A request to %s failed in a way that was not foreseen.", path)
             unforeseen = HybridError("The gateway failed in a way that was not foreseen.")
-            return _error(unforeseen, dialect_of(path))
+            return _error(unforeseen, dialect_of(scope))
 
     def _by_pattern(self, method: str, path: str) -> Endpoint:
         """The endpoint of a path that no table holds. Raises RequestError(NOT_FOUND)."""
@@ -83,13 +83,18 @@ class Gateway:
         )
 
 
-def dialect_of(path: str) -> Dialect:
-    """The dialect whose error shape a caller of `path` expects."""
+def dialect_of(scope: Scope) -> Dialect:
+    """The dialect whose error shape the caller expects, by the path or, where several dialects ask
+    for the same one, by the headers that their SDKs send."""
+    path: str = scope["path"]
     if path.startswith("/v1/messages"):
         return get_dialect("anthropic")
     if google.is_google(path):
         return get_dialect("google")
-    return get_dialect("openai")
+    names = {name for name, _ in scope["headers"]}
+    if b"anthropic-version" in names:
+        return get_dialect("anthropic")
+    return get_dialect("google" if b"x-goog-api-key" in names else "openai")
 
 
 def _error(error: HybridError, dialect: Dialect) -> Answer:

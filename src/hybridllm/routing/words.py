@@ -17,7 +17,20 @@ def reason_of(decision: Decision) -> str:
     cost = f", {_about(first.expected)} expected" if first.expected is not None else ""
     moved = decision.moved_from
     left = f"; moved from {_short(moved)}" if moved is not None else ""
-    return f"{decision.need.task.name}: {first.candidate.model.name} {_why(decision)}{cost}{left}"
+    name = first.candidate.model.name
+    return f"{decision.need.task.name}: {name} {_why(decision)}{cost}{left}{_resting(decision)}"
+
+
+def _resting(decision: Decision) -> str:
+    """The candidates that would have been looked at, were they not resting after failures."""
+    if not decision.world.down:
+        return ""
+    names = [
+        look.candidate.model.name
+        for look in decision.looks[: decision.table.candidates]
+        if look.block == "health" and look.candidate.meets_bar
+    ]
+    return f"; {', '.join(names)} rested after failures" if names else ""
 
 
 def _why(decision: Decision) -> str:
