@@ -164,8 +164,11 @@ def _long_writes(entry: Json) -> Json:
 
 def build(limits: Json) -> str:
     """The text of the data file."""
-    models = sorted(_models(limits["models"]), key=lambda model: (model["provider"], model["name"]))
     about = limits["about"]
+    models = sorted(
+        _models(limits["models"], about["taken_on"]),
+        key=lambda model: (model["provider"], model["name"]),
+    )
     source = f"prices: genai-prices {version('genai-prices')}; limits: {about['source']}"
     lines = ",\n".join(_render(model) for model in models)
     return (
@@ -174,7 +177,7 @@ def build(limits: Json) -> str:
     )
 
 
-def _models(limits: dict[str, Json]) -> Iterator[Json]:
+def _models(limits: dict[str, Json], taken_on: str) -> Iterator[Json]:
     for provider in get_snapshot().providers:
         if provider.id not in PROVIDERS.values():
             continue
@@ -189,9 +192,10 @@ def _models(limits: dict[str, Json]) -> Iterator[Json]:
             borrowed = LIMITS_OF.get(priced.id) if provider.id == "anthropic" else None
             found = [priced.id] if borrowed else names.get(priced.id, [])
             for name, aliases in _grouped(priced.id, found):
-                yield _model(
-                    provider.id, name, aliases, priced, limits[f"{provider.id}/{borrowed or name}"]
-                )
+                known = limits[f"{provider.id}/{borrowed or name}"]
+                model = _model(provider.id, name, aliases, priced, known)
+                model["prices"] = list(_prices(priced, known, taken_on))
+                yield model
 
 
 def _grouped(id: str, names: list[str]) -> Iterator[tuple[str, list[str]]]:
@@ -218,7 +222,7 @@ def _model(
     provider: str, name: str, aliases: list[str], priced: types.ModelInfo, limits: Json
 ) -> Json:
     released = next((m for alias in (name, *aliases) if (m := DATED.search(alias))), None)
-    model: Json = {
+    return {
         "provider": provider,
         "name": name,
         "context_window": max(priced.context_window or 0, limits["max_input_tokens"]),
@@ -235,15 +239,14 @@ def _model(
         "source": f"limits of {LIMITS_OF[name]}" if name in LIMITS_OF else "",
         **CORRECTIONS.get(name, {}),
     }
-    model["prices"] = list(_prices(priced, limits))
-    return model
 
 
 # Prices
 
 
-def _prices(priced: types.ModelInfo, limits: Json) -> Iterator[Json]:
-    """A price for every day on which the live or the batch price changes."""
+def _prices(priced: types.ModelInfo, limits: Json, taken_on: str) -> Iterator[Json]:
+    """A price for every day on which the live or the batch price changes. The rates in `limits`
+    are of the day `taken_on`, and belong to the live price of that day alone."""
     live = _dated(priced.prices)
     batch = [
         (_start(variant.constraint), variant.prices)
@@ -255,7 +258,8 @@ def _prices(priced: types.ModelInfo, limits: Json) -> Iterator[Json]:
         standing = _in_force(live, day)
         if standing is None:
             continue
-        price = _price(day, standing, _in_force(batch, day), limits)
+        of_its_day = limits if standing is _in_force(live, taken_on) else {}
+        price = _price(day, standing, _in_force(batch, day), of_its_day)
         price["rates"].update(PRICE_CORRECTIONS.get((priced.id, day), {}))
         if before is None or {**price, "since": before["since"]} != before:
             yield price
