@@ -1,8 +1,8 @@
 """English text of an exact number of tokens, always the same for the same seed.
 
-Every word below is one token, with and without a leading space, in o200k and in cl100k, and both
-encodings split text before such a word and before a full stop; so tokens can be counted by
-counting words, and text can be cut or extended by one token at will.
+Every word below is one token with the space before it, and each sentence's first word also
+without, in o200k and in cl100k; both encodings split text before such a word and before a full
+stop. So tokens can be counted by counting words, and text can be cut or extended by one at will.
 """
 
 from __future__ import annotations
@@ -42,8 +42,9 @@ def pieces_of(tokens: int, seed: int) -> tuple[str, ...]:
     pieces: list[str] = []
     state = seed * 2654435761 + 1013904223
     while len(pieces) < tokens:
+        # The first sentence goes by the seed alone, so that neighbouring seeds begin differently.
+        sentence = _PIECES[((state >> 33) if pieces else seed) % len(_PIECES)]
         state = (state * 6364136223846793005 + 1442695040888963407) % 2**64
-        sentence = _PIECES[(state >> 33) % len(_PIECES)]
         pieces.append(" " + sentence[0] if pieces else sentence[0])
         pieces.extend(sentence[1:])
     del pieces[tokens:]

@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import lru_cache
 from importlib.util import find_spec
 from typing import Any
+
+_LONGEST = 50_000
+"""Characters that `bpe-openai` is given at a time: it refuses a million of them, and 200,000
+tokens, and a character may be four."""
+
+_SEARCHED = 5_000
+_SEAM = re.compile(r"[^\W\d_](?= [^\W\d_]|[，。、])|\n(?=[^\W\d_])")
+"""Where both encodings end a token whatever stands around: after a letter before a space and a
+letter or before CJK punctuation, and after a line before a letter."""
 
 O200K = "o200k_base"
 CL100K = "cl100k_base"
@@ -46,8 +56,24 @@ def token_ids(text: str, encoding: str = O200K) -> list[int]:
 
     Raises ImportError where `bpe-openai` is not installed (`exact_available` tells).
     """
-    ids: list[int] = _encoder(encoding).encode_ordinary(text)
-    return ids
+    encode = _encoder(encoding).encode_ordinary
+    if len(text) < _LONGEST:
+        ids: list[int] = encode(text)
+        return ids
+    return [token for part in _parts(text) for token in encode(part)]
+
+
+def _parts(text: str) -> Iterator[str]:
+    """The text in parts of at most `_LONGEST` characters, cut at seams. Where a part has none near
+    its end it is cut anywhere, which may count one token more."""
+    start = 0
+    while len(text) - start >= _LONGEST:
+        end = start + _LONGEST
+        seams = list(_SEAM.finditer(text, end - _SEARCHED, end))
+        end = seams[-1].end() if seams else end
+        yield text[start:end]
+        start = end
+    yield text[start:]
 
 
 def cut_to_tokens(text: str, tokens: int, encoding: str = O200K) -> str:
