@@ -58,7 +58,7 @@ class EventSplitter:
 def event_data(event: bytes) -> bytes:
     """The event's data: its `data` lines joined by line feeds; b"" if it has none."""
     if event.startswith(b"data: ") and event.count(b"\n") == 2:
-        return event[6:-2].rstrip(b"\r")
+        return event[6:-2].rstrip(b"\r\n")
     return b"\n".join(_fields(event, b"data"))
 
 

@@ -124,7 +124,7 @@ def kind_of(error: WireError, status: int = 200) -> ErrorKind:
         status = error.code
     kind = _BY_STATUS.get(status)
     if kind is None:
-        bad = 400 <= status < 500 or error.type == "invalid_request_error"
+        bad = 400 <= status < 500 or (status == 200 and error.type == "invalid_request_error")
         kind = ErrorKind.BAD_REQUEST if bad else ErrorKind.SERVER_ERROR
     if kind is ErrorKind.BAD_REQUEST:
         message = (error.message or "").lower()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Struct
 
 from hybridllm.catalog.structs import Usage
 from hybridllm.errors import ProviderError
@@ -43,7 +43,7 @@ class _Choice(Struct, gc=False):
 class _Chunk(Struct, gc=False):
     choices: list[_Choice] | None = None
     usage: WireUsage | None = None
-    error: Raw | None = None
+    error: Any = None
 
 
 _decode = msgspec.json.Decoder(_Chunk).decode
@@ -75,23 +75,28 @@ class OpenAIRelay:
 
     def _note(self, event: bytes) -> bool:
         """Meter the event; whether the caller is to have it."""
-        data = event_data(event)
-        if not data:
-            return True
-        if data == DONE:
-            self.complete = True
-            return True
         try:
-            chunk = _decode(data)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as e:
-            raise malformed(e) from e
-        for choice in chunk.choices or ():
-            self._choice(choice)
+            # The rest of nearly every event is one JSON text, its line's ends being white space.
+            chunk = _decode(event[6:]) if event.startswith(b"data: {") else None
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            chunk = None
+        if chunk is None:
+            data = event_data(event)
+            if not data:
+                return True
+            if data == DONE:
+                self.complete = True
+                return True
+            chunk = _checked(data)
+        choices = chunk.choices
+        if choices:
+            for choice in choices:
+                self._choice(choice)
         if chunk.usage is not None:
             self.usage = neutral_usage(chunk.usage)
-            return bool(chunk.choices) or self._wants_usage
-        if chunk.error is not None and bytes(chunk.error) != b"null":
-            self.error = stream_failure(chunk.error, data)
+            return bool(choices) or self._wants_usage
+        if chunk.error is not None:
+            self.error = stream_failure(msgspec.json.encode(chunk.error), event_data(event))
         return True
 
     def _choice(self, choice: _Choice) -> None:
@@ -111,3 +116,10 @@ class OpenAIRelay:
             self._calls = self._calls or bool(delta.tool_calls)
         if choice.finish_reason is not None and choice.index == 0:
             self.finish = neutral_finish(choice.finish_reason, calls=self._calls)
+
+
+def _checked(data: bytes) -> _Chunk:
+    try:
+        return _decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as e:
+        raise malformed(e) from e
