@@ -12,8 +12,10 @@ from collections.abc import Mapping
 
 from hybridllm.catalog.structs import Model
 from hybridllm.config import Config, ResolvedProvider
+from hybridllm.config_file import resolve_providers
 from hybridllm.engine.learned import Learned
 from hybridllm.engine.sessions import Sessions
+from hybridllm.errors import ConfigError
 from hybridllm.providers.breakers import Breakers
 from hybridllm.providers.retries import RetryBudget
 from hybridllm.providers.upstream import Upstream, close_upstreams, open_upstreams
@@ -32,7 +34,7 @@ class Runtime:
     def __init__(
         self,
         config: Config,
-        resolved: Mapping[str, ResolvedProvider],
+        providers: Mapping[str, ResolvedProvider],
         *,
         learned: Learned | None = None,
         sessions: Sessions | None = None,
@@ -41,9 +43,7 @@ class Runtime:
         self.models: dict[str, Model] = config.catalog.models
         self.namer = TaskNamer(config)
         self.router = Router(config)
-        self.upstreams: dict[str, Upstream] = open_upstreams(
-            {name: provider for name, provider in resolved.items() if provider.usable}
-        )
+        self.upstreams: dict[str, Upstream] = open_upstreams(providers)
         self.usable = frozenset(self.upstreams)
         self.dialects: dict[str, Dialect] = {
             name: get_dialect(upstream.dialect) for name, upstream in self.upstreams.items()
@@ -71,6 +71,30 @@ class Runtime:
     async def close(self) -> None:
         """Close the connections to the providers."""
         await close_upstreams(self.upstreams)
+
+
+def usable_providers(config: Config) -> dict[str, ResolvedProvider]:
+    """The providers that can be called, by name. Raises ConfigError where there is none."""
+    usable = {name: p for name, p in resolve_providers(config).items() if p.usable}
+    if not usable:
+        raise ConfigError(
+            "No provider can be called: no API key was found.",
+            where=config.path,
+            remedy="Set OPENAI_API_KEY, ANTHROPIC_API_KEY or GEMINI_API_KEY, or configure a "
+            "provider that needs none; `hybridllm simulate` prints keys to try things with.",
+        )
+    return usable
+
+
+def open_runtime(config: Config, former: Runtime | None = None) -> Runtime:
+    """A Runtime for `config` and the environment's keys, with what `former` has learned. Raises
+    ConfigError."""
+    return Runtime(
+        config,
+        usable_providers(config),
+        learned=former.learned if former else None,
+        sessions=former.sessions if former else None,
+    )
 
 
 def target_of(model: Model) -> Target:

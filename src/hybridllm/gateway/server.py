@@ -12,10 +12,10 @@ import msgspec
 
 from hybridllm.access.gate import Gate, check_exposure
 from hybridllm.config import Config
-from hybridllm.config_file import load_config, resolve_providers
-from hybridllm.engine.runtime import Runtime
+from hybridllm.config_file import load_config
+from hybridllm.engine.runtime import Runtime, open_runtime, usable_providers
 from hybridllm.engine.way import Engine
-from hybridllm.errors import ConfigError, HybridError
+from hybridllm.errors import HybridError
 from hybridllm.gateway.app import Gateway
 from hybridllm.gateway.endpoint import Service
 from hybridllm.gateway.request import Receive, Scope, Send
@@ -66,27 +66,7 @@ def check(config: Config) -> list[str]:
     """The names of the providers that can be called. Raises ConfigError where the server could not
     serve with this configuration."""
     secret_of(config)
-    usable = [name for name, p in resolve_providers(config).items() if p.usable]
-    if not usable:
-        raise ConfigError(
-            "No provider can be called: no API key was found.",
-            where=config.path,
-            remedy="Set OPENAI_API_KEY, ANTHROPIC_API_KEY or GEMINI_API_KEY, or configure a "
-            "provider that needs none; `hybridllm simulate` prints keys to try things with.",
-        )
-    return usable
-
-
-def build_runtime(config: Config, former: Runtime | None = None) -> Runtime:
-    """A Runtime for `config`, with what `former` has learned. Raises ConfigError."""
-    check(config)
-    resolved = resolve_providers(config)
-    return Runtime(
-        config,
-        resolved,
-        learned=former.learned if former else None,
-        sessions=former.sessions if former else None,
-    )
+    return list(usable_providers(config))
 
 
 class Server:
@@ -121,7 +101,7 @@ class Server:
         """Open everything. Raises ConfigError."""
         config = read(self._options)
         gate = Gate(secret_of(config), config.server.key_env)
-        runtime = build_runtime(config)
+        runtime = open_runtime(config)
         ledger = Ledger(config.ledger)
         ledger.open()
         self._gateway = Gateway(Service(Engine(runtime, ledger), ledger, gate))
@@ -155,7 +135,7 @@ class Server:
         try:
             config = await asyncio.to_thread(read, self._options)
             gate = Gate(secret_of(config), config.server.key_env)
-            runtime = build_runtime(config, old)
+            runtime = open_runtime(config, old)
         except HybridError as e:
             log.error("The configuration is kept as it was: %s", e)
             return

@@ -13,7 +13,7 @@ from hybridllm.reports.period import Period, iso_day, iso_hour
 from hybridllm.store.schema import HOURLY_MONEY, HOURLY_SUMS, hourly, whole
 
 # A literal: with parameters, PostgreSQL takes the expression twice for two different ones.
-_DAY = literal_column("86400")
+_DAY: ColumnElement[int] = literal_column("86400")
 
 
 class Totals(Struct, kw_only=True):
