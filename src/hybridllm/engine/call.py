@@ -32,7 +32,13 @@ class Call(Struct, kw_only=True):
 
 
 class Pieces(Protocol):
-    """A streamed answer."""
+    """A streamed answer. `cost` and `baseline` are picodollars, known at its end."""
+
+    @property
+    def cost(self) -> int: ...
+
+    @property
+    def baseline(self) -> int: ...
 
     async def chunk(self) -> bytes:
         """The next piece for the caller, as soon as it is there; b"" at the end."""

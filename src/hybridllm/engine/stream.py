@@ -55,6 +55,16 @@ class ReplyStream:
         if relay.complete or relay.error is not None:
             self._first += self._settle()
 
+    @property
+    def cost(self) -> int:
+        """See `Pieces`."""
+        return self._entry.cost
+
+    @property
+    def baseline(self) -> int:
+        """See `Pieces`."""
+        return self._entry.baseline
+
     async def chunk(self) -> bytes:
         """See `Pieces.chunk`. Never raises a ProviderError: a stream that breaks ends with its
         dialect's own error event."""

@@ -49,6 +49,11 @@ class Engine:
         except HybridError as e:
             return refusal(e, call, request_id, trip)
 
+    async def answer(self, call: Call) -> Answer:
+        """As `handle`, but raises the HybridError: for callers in this process."""
+        trip = plan_trip(self.runtime, new_request_id(), call)
+        return await _Journey(self.runtime, self._journal, trip).answer()
+
 
 def plan_trip(runtime: Runtime, request_id: str, call: Call) -> Trip:
     """Read the request, name its task and plan its chain. Raises RequestError."""
