@@ -95,7 +95,7 @@ class RoutingConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """`baseline` is the single model that savings are measured against. `ecosystem` prefers one
     cloud's models wherever one qualifies. `concrete_fallbacks` says that a caller who names a
     model still gets `fallbacks` of the task, when that model fails. `session_seconds` is how long
-    a conversation is remembered; `latency` hints are milliseconds by model id."""
+    a conversation is remembered, `max_sessions` how many are at most."""
 
     baseline: str = "anthropic/claude-sonnet-4-6"
     default_task: str = "general"

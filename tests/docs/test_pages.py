@@ -1,0 +1,146 @@
+"""What docs/ says of keys, columns and figures is what the code has."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from msgspec import NODEFAULT, UNSET, Struct
+from msgspec.structs import FieldInfo, fields
+
+from hybridllm.catalog.files import ModelFile, PriceFile, RatesFile, TierFile
+from hybridllm.catalog.structs import Task
+from hybridllm.cli.cost import cost
+from hybridllm.config import (
+    BreakerConfig,
+    Deadlines,
+    KeyConfig,
+    LedgerConfig,
+    ProviderConfig,
+    RetryConfig,
+    RoutingConfig,
+    Rule,
+    ServerConfig,
+    WireConfig,
+)
+from hybridllm.config_file.load import KEYS
+from hybridllm.config_file.models import SaidModel
+from hybridllm.config_file.tasks import SaidQuality
+from hybridllm.store.schema import HOURLY_KEYS, HOURLY_SUMS, HOURLY_TOKENS, attempts, loaded
+from tests.docs.blocks import ROOT
+
+CONFIGURATION = (ROOT / "docs" / "configuration.md").read_text()
+LEDGER = (ROOT / "docs" / "ledger.md").read_text()
+COSTS = (ROOT / "docs" / "costs.md").read_text()
+
+SECTIONS: dict[str, type[Struct]] = {
+    "## `[server]`": ServerConfig,
+    "## `[ledger]`": LedgerConfig,
+    "## `[routing]`": RoutingConfig,
+    "## `[tasks.<name>]`": Task,
+    "## `[[quality]]`": SaidQuality,
+    "## `[[rules]]`": Rule,
+    "## `[providers.<name>]`": ProviderConfig,
+    "### `[[providers.<name>.keys]]`": KeyConfig,
+    "### `[providers.<name>.deadlines]`": Deadlines,
+    "## `[retries]`": RetryConfig,
+    "## `[breaker]`": BreakerConfig,
+    "## `[wire]`": WireConfig,
+    '## `[models."<provider>/<name>"]`': SaidModel,
+}
+IN_WORDS = {
+    "needed",
+    "none",
+    "see below",
+    "the known one's",
+    "the known one's, else `true`",
+    "`value`",
+}
+"""Defaults that are no value of their own."""
+ROW = re.compile(r"^\| `(\w+)` \| (.*?) \| (.*?) ?\|$", re.MULTILINE)
+
+
+def section(heading: str) -> str:
+    """The page from a heading to the next of any level."""
+    _, found, rest = CONFIGURATION.partition(f"\n{heading}\n")
+    assert found, f"docs/configuration.md has no {heading}"
+    return re.split(r"^##+ ", rest, maxsplit=1, flags=re.MULTILINE)[0]
+
+
+def written(field: FieldInfo) -> str | None:
+    """The default as the page writes it; None where it is put in words."""
+    default = field.default
+    if default is NODEFAULT and field.default_factory is not NODEFAULT:
+        default = field.default_factory()
+    if default is NODEFAULT or default is None or default is UNSET or isinstance(default, Struct):
+        return None
+    value = list(default) if isinstance(default, tuple) else default
+    return f"`{json.dumps(value)}`"
+
+
+@pytest.mark.parametrize(("heading", "kind"), SECTIONS.items())
+def test_every_key_of_the_configuration_is_named_with_its_default(heading, kind):
+    rows = {name: default for name, default, _ in ROW.findall(section(heading))}
+    expected = {field.encode_name: field for field in fields(kind) if field.name != "name"}
+    assert set(rows) == set(expected)
+    for name, field in expected.items():
+        default = written(field)
+        if default is None or (kind is Task and name == "candidates"):
+            assert kind is SaidModel or rows[name] in IN_WORDS, name
+        else:
+            assert rows[name] == default, name
+
+
+def test_a_new_models_defaults_are_the_catalogues():
+    rows = {name: default for name, default, _ in ROW.findall(section(list(SECTIONS)[-1]))}
+    for field in fields(ModelFile):
+        default = written(field)
+        if field.name in rows and default is not None:
+            assert rows[field.name] == default, field.name
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_every_section_has_its_place(key):
+    assert re.search(rf"^##.*`\[+{key}\b|^\| `{key}` \|", CONFIGURATION, re.MULTILINE)
+
+
+@pytest.mark.parametrize("kind", [PriceFile, TierFile, RatesFile])
+def test_every_part_of_a_price_is_named(kind):
+    text = CONFIGURATION[CONFIGURATION.index("A price: `since`") :]
+    for name in kind.__struct_fields__:
+        assert f"`{name}`" in text
+
+
+def test_every_column_of_the_ledger_is_named():
+    page = LEDGER[LEDGER.index("## `attempts`") : LEDGER.index("## `hourly`")]
+    assert [c for c in attempts.c if f"`{c.name}`" not in page] == []
+    page = LEDGER[LEDGER.index("## `hourly`") : LEDGER.index("## `loaded`")]
+    named = (*HOURLY_KEYS, *(name for name in HOURLY_SUMS if name not in HOURLY_TOKENS))
+    assert [c for c in named if f"`{c}`" not in page] == []
+    assert len(HOURLY_TOKENS) == 6
+    page = LEDGER[LEDGER.index("## `loaded`") :]
+    assert [c for c in loaded.c if f"`{c.name}`" not in page] == []
+
+
+COMPUTED = re.compile(r"^\| (.*?) \| [^|]*? \| \**\$([\d,]+\.\d\d)\** \|", re.MULTILINE)
+
+
+def test_every_figure_of_the_guides_month_is_what_the_command_prints(monkeypatch, tmp_path, capsys):
+    monkeypatch.delenv("HYBRIDLLM_CONFIG", raising=False)
+    monkeypatch.chdir(tmp_path)
+    cost(preset="guide")
+    printed = set(re.findall(r"\$([\d,]+\.\d\d)", capsys.readouterr().out))
+    rows = COMPUTED.findall(COSTS)
+    assert len(rows) == 17
+    assert {figure for _, figure in rows} <= printed
+
+
+def test_the_page_names_what_the_guides_arithmetic_misses():
+    wrong = [row for row in COSTS.splitlines() if "sum to" in row or "follows from that" in row]
+    figures = [re.findall(r"\$[\d,]+(?:\.\d\d)?", row)[:2] for row in wrong if row.startswith("|")]
+    assert figures == [
+        ["$4,376.75", "$4,376.25"],
+        ["$2,748.25", "$2,748.75"],
+        ["$32,979", "$32,985.00"],
+    ]
