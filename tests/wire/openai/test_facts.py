@@ -158,7 +158,7 @@ def test_our_marks_are_seen() -> None:
 
 
 def test_cache_breakpoints_are_seen() -> None:
-    part = {"type": "text", "text": "x"}
+    part: dict[str, Any] = {"type": "text", "text": "x"}
     assert not talking({"role": "user", "content": [part]}).cache_marked
     part = part | {"prompt_cache_breakpoint": {"mode": "explicit"}}
     assert talking({"role": "user", "content": [part]}).cache_marked

@@ -485,6 +485,13 @@ def test_what_cannot_be_shown_is_refused(part: Part, field: str, target: str) ->
     assert policy.dropped == [field]
 
 
+def test_a_part_newer_than_this_file_goes_back_as_it_came() -> None:
+    for part in ({"type": "verse", "text": "x"}, {"type": "hologram", "depth": 1.5}):
+        conv = decoded(messages=[{"role": "user", "content": [part]}])
+        body = json.loads(DIALECT.encode_request(conv, GPT, DropPolicy()))
+        assert body["messages"][0]["content"] == [part]
+
+
 def test_a_document_of_plain_text_is_text() -> None:
     part = Media(media_type="text/plain", data="w6k=")
     body = written(saying(Message(role="user", parts=[part])))

@@ -25,6 +25,7 @@ _FORMATS = {
     "audio/x-wav": "wav",
     "audio/wave": "wav",
 }
+_object = msgspec.json.Decoder(dict[str, Raw])
 _DETAILS = frozenset({"low", "high", "auto", "original"})
 
 
@@ -36,7 +37,7 @@ def content_of(parts: list[Content]) -> str | list[Content]:
     """A lone text is a string, which is all that some compatible servers take."""
     if not parts:
         return ""
-    if len(parts) == 1 and parts[0].keys() == {"type", "text"}:
+    if len(parts) == 1 and parts[0]["type"] == "text" and len(parts[0]) == 2:
         text: str = parts[0]["text"]
         return text
     return parts
@@ -62,7 +63,7 @@ class PartWriter:
             case Media():
                 return [self._marked(made, part.cache) for made in self._media(part, path)]
             case Opaque() if part.origin == NATIVE:
-                return [msgspec.json.decode(part.raw)]
+                return [dict(_object.decode(part.raw))]
             case Opaque():
                 self._policy.unsupported(part.kind, harmless=False, where=WHERE)
         return []
