@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: setup demo test check format clean
+.PHONY: setup demo test bench bench-quick bench-profile check format clean
 .DEFAULT_GOAL := help
 
 help: ## what can be made
@@ -23,6 +23,15 @@ demo: setup ## watch the guide's month at 1:1000, twice, once through an outage
 
 test: check ## format, lint, types, floor plan, then every test
 	$(BIN)/python -m pytest -n 2
+
+bench: setup ## the gateway beside its peers, twenty minutes; writes benchmarks/RESULTS.md
+	$(BIN)/python -m benchmarks.gateway.run
+
+bench-quick: setup ## the gateway beside the bare relay, under three minutes
+	$(BIN)/python -m benchmarks.gateway.run --quick
+
+bench-profile: setup ## where the gateway's time goes
+	$(BIN)/python -m benchmarks.gateway.profile
 
 check: setup
 	$(BIN)/ruff format --check .
