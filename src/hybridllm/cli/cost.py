@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from hybridllm.cli.output import cents, money, print_json
-from hybridllm.cli.report_parts import amount, console, fits, table
+from hybridllm.cli.tables import amount, console, fits, table
 from hybridllm.config import Config
 from hybridllm.config_file import load_config
 from hybridllm.planning.cost import CostLine, Strategy, strategies
@@ -100,8 +100,7 @@ def _show(month: Workload, settings: Config, found: list[Strategy]) -> None:
 def _table(found: list[Strategy], *, wide: bool) -> Table:
     """The strategies side by side; a narrow one leaves out sizes and the models' providers."""
     bill = max(strategy.monthly for strategy in found)
-    shown = table("")
-    shown.title, shown.show_footer = None, False
+    shown = table(footer=False)
     shown.add_column("TASK", no_wrap=True)
     for name in (*(("CALLS", "IN", "OUT") if wide else ()), "SINGLE"):
         shown.add_column(name, justify="right", no_wrap=True)

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from hybridllm.catalog.structs import Catalog, Model, Price, Rates
 from hybridllm.cli.output import cents, dollars, print_json
-from hybridllm.cli.report_parts import console, fits, table
+from hybridllm.cli.tables import console, fits, table
 from hybridllm.config_file import load_config
 from hybridllm.errors import ConfigError
 from hybridllm.pricing import price_at
@@ -133,8 +133,7 @@ def _table(found: list[Model], day: str, *, wide: bool) -> Table:
     """A narrow one leaves out what the models can do, and counts limits in thousands. The dates
     of withdrawal are left out where there is none."""
     tokens = "{:,}".format if wide else _thousands
-    shown = table("")
-    shown.title, shown.show_footer = None, False
+    shown = table(footer=False)
     shown.padding = (0, 2 if wide else 1, 0, 0)
     dates = any(model.deprecated_on for model in found)
     shown.add_column("MODEL", no_wrap=True)

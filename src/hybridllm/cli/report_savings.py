@@ -10,16 +10,8 @@ from cyclopts import Parameter
 from rich.text import Text
 
 from hybridllm.cli.output import dollars, print_csv, print_json
-from hybridllm.cli.report_parts import (
-    amount,
-    bar,
-    caveats,
-    console,
-    counted,
-    find_ledger,
-    table,
-    title,
-)
+from hybridllm.cli.report_parts import caveats, find_ledger, title
+from hybridllm.cli.tables import amount, bar, console, counted, table
 from hybridllm.reports import SavingsReport, parse_since
 from hybridllm.reports import savings as report_savings
 from hybridllm.reports.savings import Saving

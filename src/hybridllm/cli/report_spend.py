@@ -11,16 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from hybridllm.cli.output import dollars, print_csv, print_json
-from hybridllm.cli.report_parts import (
-    amount,
-    bar,
-    caveats,
-    console,
-    find_ledger,
-    fits,
-    table,
-    title,
-)
+from hybridllm.cli.report_parts import caveats, find_ledger, title
+from hybridllm.cli.tables import amount, bar, console, fits, table
 from hybridllm.reports import SpendReport, parse_since
 from hybridllm.reports import spend as report_spend
 from hybridllm.reports.totals import Totals

@@ -14,7 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from hybridllm.cli.output import dollars, print_json
-from hybridllm.cli.report_parts import console
+from hybridllm.cli.tables import console
 from hybridllm.config import Config
 from hybridllm.config_file import load_config, resolve_providers
 from hybridllm.errors import RequestError
