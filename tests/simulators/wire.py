@@ -47,11 +47,12 @@ class Raw:
         path: str,
         body: Any = None,
         headers: Mapping[str, str | None] | None = None,
+        timeout: float = 30,
     ) -> Reply:
         """One request on a connection of its own. `body`: bytes as they are, else JSON. A header
         of None is left out. Raises http.client's errors where the reply is cut off."""
         at = urlsplit(getattr(self._sims.addresses, provider))
-        connection = HTTPConnection(at.hostname or "", at.port, timeout=30)
+        connection = HTTPConnection(at.hostname or "", at.port, timeout=timeout)
         wanted = {**self._headers[provider], **(headers or {})}
         data = body if isinstance(body, bytes | None) else json.dumps(body).encode()
         try:

@@ -233,39 +233,34 @@ class ProviderApp:
         pause = work.directive.event_ms / 1000
         if profile.tokens_per_second:
             pause += work.billed.output_tokens / profile.tokens_per_second / len(events)
-        breaks = {
-            faults[kind].after_events
+        # A fault beyond the last event comes after it, where only the stream's end is missing.
+        breaks: dict[str, int] = {
+            kind: min(faults[kind].after_events, len(events))
             for kind in ("stall", "cut", "malformed", "stream_error")
             if kind in faults
         }
         at = 0
-        while at < len(events):
-            if at in breaks and await self._break(exchange, work, faults, record, at):
+        while True:
+            due = {kind: faults[kind] for kind, after in breaks.items() if after == at}
+            if due and await self._break(exchange, work, due, record, at):
                 return
+            if at >= len(events):
+                break
             end = at + 1 if pause or breaks else at + _EVENTS_A_WRITE
             await exchange.write(b"".join(events[at:end]))
             await exchange.pause(pause)
-            at = end
-        if any(after >= len(events) for after in breaks) and await self._break(
-            exchange, work, faults, record, len(events)
-        ):
-            return
+            at = min(end, len(events))
         await exchange.write(b"", more=False)
 
     async def _break(
         self,
         exchange: Exchange,
         work: Work,
-        faults: dict[str, Fault],
+        due: dict[str, Fault],
         record: CallRecord,
         at: int,
     ) -> bool:
         """What goes wrong after `at` events. True: the stream is over."""
-        due = {
-            kind: fault
-            for kind, fault in faults.items()
-            if kind != "usage" and fault.after_events <= at
-        }
         if "malformed" in due:
             await exchange.write(work.endpoint.broken_event(work.ask))
         if "stall" in due:
