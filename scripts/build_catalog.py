@@ -38,7 +38,7 @@ PROVIDERS = {"openai": "openai", "anthropic": "anthropic", "gemini": "google"}
 
 LEFT_OUT = re.compile(
     r"audio|realtime|search|image|computer-use|^ft:|deep-research|robotics|omni|gemma|cyber|rosalind"
-    r"|daybreak|-chat|^chat|lyria|learnlm|exp-|tts|customtools|-law|codex|preview-\d\d-|ada-002"
+    r"|daybreak|-chat|^chat|lyria|learnlm|exp-|tts|customtools|-law|codex|preview-\d\d-"
     r"|gpt-4-\d{4}|-v2$"
 )
 """Models that do something else than chat or embed, that only some customers may call, or that are

@@ -112,8 +112,26 @@ def test_the_guides_prices(line, model, input, output):
     assert price.tiers == (), "the guide has no tiers"
 
 
-def test_it_has_the_guides_models_and_no_others():
-    assert set(GUIDE.models) == {model for _, model, _, _ in IN_OUT}
+def test_it_has_the_guides_models_and_no_others_that_chat():
+    chat = {model.id for model in GUIDE.models.values() if model.kind == "chat"}
+    assert chat == {model for _, model, _, _ in IN_OUT}
+
+
+@pytest.mark.parametrize("catalog", [GUIDE, CURRENT], ids=["2026-04", "current"])
+@pytest.mark.parametrize(
+    ("model", "context", "input"),
+    [
+        ("openai/text-embedding-3-small", 8192, 0.02),
+        ("openai/text-embedding-3-large", 8192, 0.13),
+        ("openai/text-embedding-ada-002", 8192, 0.1),
+        ("google/gemini-embedding-001", 2048, 0.15),
+    ],
+)
+def test_the_embedding_models_cost_their_input_alone(catalog, model, context, input):
+    found = catalog.models[model]
+    assert (found.kind, found.context_window) == ("embedding", context)
+    (price,) = found.prices
+    assert usd(price.rates, "input", "output") == (input, 0)
 
 
 LIMITS = [
