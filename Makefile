@@ -33,6 +33,12 @@ bench-quick: setup ## the gateway beside the bare relay, under three minutes
 bench-profile: setup ## where the gateway's time goes
 	$(BIN)/python -m benchmarks.gateway.profile
 
+month: setup ## replay the guide's whole month, 660,000 calls, and check the ledger to the picodollar
+	$(BIN)/python benchmarks/month.py
+
+chaos: setup ## kill the gateway a thousand times under load, and reconcile every call
+	HYBRIDLLM_KILLS=1000 $(BIN)/python -m pytest -n 0 tests/faults/test_kill.py
+
 check: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
