@@ -1,4 +1,4 @@
-"""One attempt: one call to a provider, with exactly one entry in the ledger, however it ends."""
+"""One attempt of a chat: what is sent, and the reply made the caller's, whole or streamed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import time
 from hybridllm.catalog.structs import Model, Usage
 from hybridllm.engine.call import Answer
 from hybridllm.engine.entry import Entry, Journal
-from hybridllm.engine.judge import KEY_COOLDOWN_SECONDS, UNHEALTHY
+from hybridllm.engine.exchange import Outgoing, exchange, request_id_header
+from hybridllm.engine.persist import tell_breaker
 from hybridllm.engine.runtime import Runtime
 from hybridllm.engine.stream import ReplyStream
 from hybridllm.engine.trip import Trip, money_headers
@@ -15,9 +16,8 @@ from hybridllm.errors import ErrorKind, ProviderError
 from hybridllm.providers.client import Response
 from hybridllm.providers.keys import Key
 from hybridllm.wire.dialect import Dialect, Relay, RequestShape
+from hybridllm.wire.kept import kept_id
 from hybridllm.wire.translate import TranslatingRelay
-
-MAX_ERROR_BYTES = 1_048_576
 
 
 async def attempt(
@@ -25,42 +25,20 @@ async def attempt(
 ) -> Answer | ProviderError:
     """Send `body` to `model`'s provider. A failure is returned, not raised; a cancelled task (the
     caller went away) raises on once it is journalled."""
-    dialect = runtime.dialects[model.provider]
-    account = key.account if key is not None else ""
-    entry = Entry(journal, runtime, trip, model, account, dialect.name)
-    response: Response | None = None
-    try:
-        response = await runtime.upstreams[model.provider].send(
-            key=key,
-            model=model.name,
-            shape=RequestShape(stream=trip.facts.stream, sse=_sse(trip, dialect)),
-            body=body,
-            headers=trip.call.headers,
-            attempt_id=entry.id,
-        )
-        entry.status = response.status
-        entry.provider_request_id = _request_id_of(response.headers)
-        if response.status >= 300:
-            raw = await response.read(MAX_ERROR_BYTES)
-            raise dialect.decode_error(response.status, response.headers, raw)
+    dialect = runtime.dialect_to(model.provider, trip.call.dialect)
+    stream = trip.facts.stream
+    outgoing = Outgoing(
+        dialect=dialect,
+        body=body,
+        endpoint=runtime.upstreams[model.provider].speaks[dialect.name],
+        shape=RequestShape(stream=stream, sse=_sse(trip, dialect)),
+    )
+
+    async def finish(entry: Entry, response: Response) -> Answer:
         ending = _Ending(runtime, trip, model, entry)
-        if trip.facts.stream:
-            return await _streamed(ending, dialect, response)
-        return await _whole(ending, dialect, response)
-    except ProviderError as e:
-        e.provider = e.provider or model.provider
-        e.dialect = dialect.name
-        entry.failed(e)
-        if response is not None:
-            response.close()
-        return e
-    except BaseException:
-        # The caller went away, or we are at fault: the attempt is journalled all the same.
-        if response is not None:
-            response.close()
-        entry.cancelled()
-        runtime.breakers.release(model.id)
-        raise
+        return await (_streamed if stream else _whole)(ending, dialect, response)
+
+    return await exchange(runtime, journal, trip, model, key, outgoing, finish)
 
 
 def _sse(trip: Trip, dialect: Dialect) -> bool:
@@ -78,6 +56,11 @@ class _Ending:
         self.trip = trip
         self.model = model
         self.entry = entry
+
+    def named(self, reply: bytes) -> None:
+        """Remember who gave a reply, begun or whole, that the caller may refer to by its id."""
+        if self.trip.facts.keeps_replies and (reply_id := kept_id(reply)) is not None:
+            self.runtime.sessions.keep(reply_id, self.model)
 
     def settled(self, usage: Usage | None, error: ProviderError | None) -> None:
         """Health, sessions and expectations learn from it."""
@@ -106,6 +89,7 @@ async def _whole(ending: _Ending, dialect: Dialect, response: Response) -> Answe
         reply = dialect.decode_reply(raw)
         usage = reply.usage
         body = caller.encode_reply(reply)
+    ending.named(body)
     ending.settled(entry.answered(usage, len(raw)), None)
     headers = trip.headers(ending.model, b"application/json")
     headers += money_headers(entry.cost, entry.baseline)
@@ -127,6 +111,7 @@ async def _streamed(ending: _Ending, dialect: Dialect, response: Response) -> An
         )
     held = await _held(relay, response)
     entry.first_token()
+    ending.named(held)
     translated = dialect is not caller
     stream = ReplyStream(trip, entry, response, relay, held, translated, ending.settled)
     headers = trip.headers(ending.model, caller.stream_content_type(trip.call.shape).encode())
@@ -154,32 +139,8 @@ async def _held(relay: Relay, response: Response) -> bytes:
     return b"".join(held)
 
 
-def tell_breaker(runtime: Runtime, model: Model, error: ProviderError) -> None:
-    """A key's trouble says nothing about the model; any other refusal shows that it is up."""
-    now = time.monotonic()
-    if error.kind in UNHEALTHY:
-        runtime.breakers.failure(model.id, now)
-    elif error.kind in KEY_COOLDOWN_SECONDS:
-        runtime.breakers.release(model.id)
-    else:
-        runtime.breakers.success(model.id, now)
-
-
-_REQUEST_ID_HEADERS = ("x-request-id", "request-id", "x-goog-request-id", "x-amzn-requestid")
-
-
-def _request_id_of(headers: dict[str, str]) -> str:
-    for name in _REQUEST_ID_HEADERS:
-        if found := headers.get(name):
-            return found[:200]
-    return ""
-
-
 def _request_id_header(
     caller: Dialect, provider: Dialect, trip: Trip, entry: Entry
 ) -> tuple[bytes, bytes]:
-    """The header in which the caller's SDK looks for a request id: the provider's own where the
-    caller speaks its dialect, else ours."""
-    name = b"request-id" if caller.name == "anthropic" else b"x-request-id"
     own = entry.provider_request_id if caller is provider else ""
-    return name, (own or trip.request_id).encode("latin-1", "replace")
+    return request_id_header(caller.name, trip.request_id, own)

@@ -206,8 +206,9 @@ class Entry:
 
 def _most_input(trip: Trip, model: Model) -> int:
     """No tokenizer makes more tokens of a text than it has bytes. What an image or a document
-    makes is not in the body's size where it is sent as a URL: the context window bounds it."""
-    if trip.facts.media:
+    makes is not in the body's size where it is sent as a URL, nor is what the provider keeps: the
+    context window bounds it."""
+    if trip.facts.media or trip.facts.unseen_input:
         return model.context_window
     return min(len(trip.call.body), model.context_window)
 

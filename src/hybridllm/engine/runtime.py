@@ -45,9 +45,6 @@ class Runtime:
         self.router = Router(config)
         self.upstreams: dict[str, Upstream] = open_upstreams(providers)
         self.usable = frozenset(self.upstreams)
-        self.dialects: dict[str, Dialect] = {
-            name: get_dialect(upstream.dialect) for name, upstream in self.upstreams.items()
-        }
         self.targets = {model.id: target_of(model) for model in self.models.values()}
         self.breakers = Breakers(config.breaker)
         self.budget = RetryBudget(config.retries)
@@ -60,6 +57,12 @@ class Runtime:
         self.refuse = frozenset(config.wire.refuse)
         self._day = ""
         self._day_ends = 0.0
+
+    def dialect_to(self, provider: str, caller: Dialect) -> Dialect:
+        """What to speak with a provider: the caller's dialect where it is understood, so that bytes
+        pass through, else the provider's own."""
+        upstream = self.upstreams[provider]
+        return caller if caller.name in upstream.speaks else get_dialect(upstream.dialect)
 
     def today(self, now: float) -> str:
         """The UTC day of Unix time `now`, as an ISO date."""

@@ -1,6 +1,7 @@
-"""Which model a conversation is with, so that it stays there while that is wise.
+"""Which model a conversation is with, so that it stays there while that is wise; and which model
+gave a reply that later requests may refer to by its id.
 
-A bounded table, least recently used out first. Keys are 8-byte digests: no prompt is kept.
+Bounded tables, least recently used out first. Keys are 8-byte digests: no prompt is kept.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ def session_key(facts: Facts, header: str | None, caller: str) -> bytes:
     if named is None:
         first = facts.turns[0].text if facts.turns else ""
         named = f"{facts.system}\0{first}"
-    return blake2b(f"{caller}\0{named}".encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return _digest(f"{caller}\0{named}")
 
 
 class Sessions:
@@ -44,6 +45,7 @@ class Sessions:
         self._limit = limit
         self._ttl = ttl
         self._table: OrderedDict[bytes, Session] = OrderedDict()
+        self._replies: OrderedDict[bytes, str] = OrderedDict()
 
     def get(self, key: bytes, now: float) -> Session | None:
         """The live session, or None."""
@@ -66,8 +68,26 @@ class Sessions:
             session.cached_tokens = _cacheable(model, usage)
             self._table.move_to_end(key)
 
+    def keep(self, reply_id: str, model: Model) -> None:
+        """`model` gave the reply `reply_id`."""
+        self._replies[_digest(reply_id)] = model.id
+        if len(self._replies) > self._limit:
+            self._replies.popitem(last=False)
+
+    def keeper(self, reply_id: str) -> str | None:
+        """The id of the model that gave a reply, if it is known."""
+        key = _digest(reply_id)
+        model = self._replies.get(key)
+        if model is not None:
+            self._replies.move_to_end(key)
+        return model
+
     def __len__(self) -> int:
         return len(self._table)
+
+
+def _digest(text: str) -> bytes:
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
 
 
 def _cacheable(model: Model, usage: Usage) -> int:

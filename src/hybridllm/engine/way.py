@@ -9,23 +9,20 @@ Nothing here knows a provider's format or a database: `wire` and `ledger` do.
 
 from __future__ import annotations
 
-import asyncio
-import random
 import time
 
 from hybridllm.catalog.structs import Model
-from hybridllm.engine.attempt import attempt, tell_breaker
+from hybridllm.engine.attempt import attempt
 from hybridllm.engine.call import Answer, Call, new_request_id
+from hybridllm.engine.continuing import continued
 from hybridllm.engine.entry import Journal
-from hybridllm.engine.judge import KEY_COOLDOWN_SECONDS, Step, step_after
+from hybridllm.engine.judge import Step, step_after
+from hybridllm.engine.persist import persist
 from hybridllm.engine.refusal import refusal
 from hybridllm.engine.runtime import Runtime
 from hybridllm.engine.sessions import WARM_SECONDS, session_key
 from hybridllm.engine.trip import Trip
 from hybridllm.errors import ErrorKind, HybridError, ProviderError
-from hybridllm.providers.keys import Key
-from hybridllm.providers.retries import backoff
-from hybridllm.providers.upstream import Upstream
 from hybridllm.routing import World, need_of
 from hybridllm.wire.dialect import DropPolicy, Inexpressible
 
@@ -74,6 +71,9 @@ def plan_trip(runtime: Runtime, request_id: str, call: Call) -> Trip:
         warm_tokens=known.cached_tokens if known and warm else 0,
     )
     plan = runtime.router.plan(need_of(named, facts), world)
+    if facts.previous is not None:
+        by_name = named.requested is not None
+        plan = continued(runtime, plan, call.dialect, facts.previous, named=by_name)
     return Trip(request_id, call, facts, named.task, named.source, plan, session)
 
 
@@ -123,62 +123,21 @@ class _Journey:
         """Attempts with one model: other keys at once, retries after a wait as the budget allows.
         Returns the last error; its breaker has been told."""
         runtime, trip = self.runtime, self.trip
-        upstream = runtime.upstreams[model.provider]
         try:
             body = self._prepare(model)
         except Inexpressible as e:
             runtime.breakers.release(model.id)
             return e
-        tried: set[int] = set()
-        retries = 0
-        while True:
-            key = upstream.keys.pick(time.monotonic())
-            if key is None and len(upstream.keys):
-                runtime.breakers.release(model.id)
-                return _no_key(upstream)
-            result = await attempt(runtime, self.journal, trip, model, key, body)
-            if isinstance(result, Answer):
-                return result
-            tell_breaker(runtime, model, result)
-            step = step_after(result)
-            if step is Step.OTHER_KEY and key is not None:
-                tried.add(key.index)
-                if self._rest(upstream, key, result, tried):
-                    continue
-            if step not in (Step.RETRY, Step.OTHER_KEY) or not result.retryable:
-                return result
-            retries += 1
-            wait = backoff(runtime.config.retries, retries, result.retry_after, random)
-            if wait is None or not runtime.budget.spend(time.monotonic()):
-                return result
-            await asyncio.sleep(wait)
-            if not runtime.breakers.allow(model.id, time.monotonic()):
-                return result
-            tried.clear()
-
-    def _rest(self, upstream: Upstream, key: Key, error: ProviderError, tried: set[int]) -> bool:
-        """Rest a key that failed. Says whether a key that was not tried yet can take over at once.
-
-        A provider's only key is not rested for a passing rate limit: a retry waits for it."""
-        now = time.monotonic()
-        seconds = error.retry_after
-        if seconds is None:
-            seconds = KEY_COOLDOWN_SECONDS[error.kind]
-        passing = (
-            error.kind is ErrorKind.RATE_LIMITED
-            and seconds <= self.runtime.config.retries.cap_seconds
+        return await persist(
+            runtime, model, lambda key: attempt(runtime, self.journal, trip, model, key, body)
         )
-        if len(upstream.keys) > 1 or not passing:
-            upstream.keys.cool(key, now + seconds)
-        other = upstream.keys.pick(now)
-        return other is not None and other.index not in tried
 
     def _prepare(self, model: Model) -> bytes:
         """The body to send: the caller's own where the dialect is the same, else written anew.
         Raises Inexpressible."""
         trip, runtime = self.trip, self.runtime
         call, facts = trip.call, trip.facts
-        dialect = runtime.dialects[model.provider]
+        dialect = runtime.dialect_to(model.provider, call.dialect)
         if dialect is call.dialect and not facts.foreign_signatures:
             trip.dropped = []
             return dialect.passthrough(call.body, facts, model.name)
@@ -186,16 +145,3 @@ class _Journey:
         body = dialect.encode_request(trip.conversation, runtime.targets[model.id], policy)
         trip.dropped = policy.dropped
         return body
-
-
-def _no_key(upstream: Upstream) -> ProviderError:
-    """All of the provider's keys are resting."""
-    now = time.monotonic()
-    free_at = upstream.keys.free_at(now)
-    return ProviderError(
-        f"Every key of provider '{upstream.name}' is resting after a rate limit or a refusal.",
-        kind=ErrorKind.RATE_LIMITED,
-        provider=upstream.name,
-        retry_after=max(0.0, free_at - now) if free_at is not None else None,
-        retryable=False,
-    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
 
 from hybridllm.wire.dialect import RequestShape
@@ -13,6 +14,8 @@ class Adapter(Protocol):
     """One provider's file implements this; `hybridllm.providers.registry` knows them all. Every
     endpoint is a POST."""
 
+    speaks: Mapping[str, str]
+    """The dialects that the provider understands, each with the endpoint at which it does."""
     forwards: frozenset[bytes]
     """Lower-case names of the caller's headers that the provider is to see."""
     defaults: Fields

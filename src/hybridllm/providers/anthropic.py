@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from hybridllm.providers.adapter import Fields
 from hybridllm.wire.dialect import RequestShape
 
@@ -15,6 +17,7 @@ PATHS = {
 class Anthropic:
     """See `Adapter`. Source: https://docs.anthropic.com/en/api/versioning."""
 
+    speaks: Mapping[str, str] = {"anthropic": "chat"}
     forwards = frozenset({b"anthropic-version", b"anthropic-beta"})
     defaults: Fields = ((b"anthropic-version", VERSION),)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from urllib.parse import quote
 
 from hybridllm.providers.adapter import Fields
@@ -20,6 +21,7 @@ class Google:
     """See `Adapter`. Model and streaming are in the path; a stream is server-sent events, or the
     pieces of one JSON array where the caller reads that. Source: https://ai.google.dev/api."""
 
+    speaks: Mapping[str, str] = {"google": "chat"}
     forwards: frozenset[bytes] = frozenset()
     defaults: Fields = ()
 

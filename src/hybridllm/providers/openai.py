@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from hybridllm.providers.adapter import Fields
 from hybridllm.wire.dialect import RequestShape
 
@@ -15,6 +17,7 @@ PATHS = {
 class OpenAI:
     """See `Adapter`. Source: https://platform.openai.com/docs/api-reference/authentication."""
 
+    speaks: Mapping[str, str] = {"openai": "chat", "responses": "responses"}
     forwards = frozenset({b"openai-organization", b"openai-project"})
     defaults: Fields = ()
 

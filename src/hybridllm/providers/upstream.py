@@ -40,7 +40,8 @@ _OURS = frozenset(
 
 
 class Upstream:
-    """One provider. `dialect` is the dialect that it speaks, `keys` its API keys."""
+    """One provider. `dialect` is the dialect that requests are translated to, `speaks` all that it
+    understands with the endpoint of each, `keys` its API keys."""
 
     def __init__(self, provider: ResolvedProvider, client: Client, env: Mapping[str, str]) -> None:
         """Raises ConfigError for what cannot be used of the provider's configuration."""
@@ -49,6 +50,7 @@ class Upstream:
         self.keys = KeyRing(provider.keys)
         self._client = client
         self._adapter = adapter_for(provider.name, provider.dialect)
+        self.speaks = self._adapter.speaks
         self._deadlines = provider.config.deadlines
         config = provider.config
         origin = Origin(provider.base_url, ca_file=config.ca_file, proxy=config.proxy, env=env)

@@ -36,6 +36,9 @@ class Facts(Struct, kw_only=True):
     by us (`sealing`), so it may not pass through as it stands. `cache_marked` says that the caller
     set cache breakpoints. `usage_requested`: OpenAI's stream_options.include_usage. `choices` is
     the number of answers asked for (OpenAI's n, Google's candidateCount).
+    `previous` is the id of an earlier reply that the request goes on from, `keeps_replies` says
+    that a later request may so refer to the reply to this one, and `unseen_input` that the model is
+    to see more than the body holds (earlier turns or a prompt which the provider keeps).
     """
 
     model: str
@@ -57,6 +60,9 @@ class Facts(Struct, kw_only=True):
     cache_marked: bool = False
     usage_requested: bool = False
     choices: int = 1
+    previous: str | None = None
+    keeps_replies: bool = False
+    unseen_input: bool = False
 
 
 class Target(Struct, frozen=True, kw_only=True):
