@@ -83,11 +83,12 @@ class ServerConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 class LedgerConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`store` is an SQLAlchemy URL, or empty for SQLite in `directory`. `directory` holds the
     journal; `~` and $HYBRIDLLM_HOME (default ~/.hybridllm) are expanded. `log` is where the
-    structured log lines go: `stderr`, `off`, or a path."""
+    structured log lines go: `stderr`, `off`, or a path; by default the server's go to stderr and
+    the library's nowhere."""
 
     store: str = ""
     directory: str = ""
-    log: str = "off"
+    log: str = ""
     load_seconds: float = 0.5
 
 

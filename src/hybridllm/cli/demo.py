@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import signal
 import tempfile
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.panel import Panel
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -22,6 +24,7 @@ from hybridllm.planning.workload import load_workload
 
 SCALE = 1000
 DOWN = "anthropic"
+_PICTURE_COLUMNS = 84
 
 
 def demo(
@@ -29,6 +32,7 @@ def demo(
     preset: str = "guide",
     json: Annotated[bool, Parameter(negative="")] = False,
     keep: Annotated[bool, Parameter(negative="")] = False,
+    svg: Path | None = None,
 ) -> None:
     """Replay the guide's month at 1:1000, then again with a provider down in the middle.
 
@@ -45,6 +49,8 @@ def demo(
         Print the figures as JSON.
     keep
         Leave simulators and gateway of the second run running, until Ctrl-C.
+    svg
+        Also save the result as a picture.
     """
     asks = asks_of(load_workload("guide"), SCALE)
     console = Console(quiet=json)
@@ -65,6 +71,10 @@ def demo(
         print_json(_figures(clean, outage, usual))
     else:
         _show(console, clean, outage, usual)
+    if svg is not None:
+        picture = Console(record=True, width=_PICTURE_COLUMNS, file=io.StringIO())
+        _show(picture, clean, outage, usual)
+        picture.save_svg(str(svg), title="make demo")
     failures = clean.failures + outage.failures
     if failures:
         raise HybridError(f"{len(failures)} calls failed, the first: {failures[0][:300]}")
@@ -155,7 +165,7 @@ def _show(console: Console, clean: Run, outage: Run, usual: dict[str, str]) -> N
 
 
 def _spend_table(title: str, run: Run) -> Table:
-    table = Table(title=title, title_justify="left")
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
     table.add_column("task", no_wrap=True)
     table.add_column("provider", no_wrap=True)
     for name in ("requests", "single", "hybrid", "saved"):

@@ -52,6 +52,8 @@ def read(options: Options) -> Config:
         server = msgspec.structs.replace(server, workers=options.workers)
     if options.ledger is not None:
         ledger = msgspec.structs.replace(ledger, directory=options.ledger)
+    if not ledger.log:
+        ledger = msgspec.structs.replace(ledger, log="stderr")
     return msgspec.structs.replace(config, server=server, ledger=ledger)
 
 

@@ -57,7 +57,7 @@ def line(a: Attempt) -> Line:
 
 
 class AttemptLog:
-    """Where the lines go: `target` is `stderr`, `off`, or a path, appended to.
+    """Where the lines go: `target` is `stderr`, `off` (or nothing), or a path, appended to.
 
     A file is opened for each group of lines, so that it may be rotated by renaming, and each group
     is one write, so that the lines of several workers do not mix.
@@ -69,7 +69,7 @@ class AttemptLog:
 
     def write(self, attempts: Iterable[Attempt]) -> None:
         """Write the lines of these attempts. Raises OSError."""
-        if self._target == "off":
+        if self._target in ("", "off"):
             return
         text = b"".join(self._encode(line(a)) + b"\n" for a in attempts)
         if self._target == "stderr":
