@@ -29,17 +29,17 @@ from hybridllm.wire.conversation import (
     ToolResult,
 )
 from hybridllm.wire.dialect import DropPolicy, Facts, RequestShape, Target
-from hybridllm.wire.registry import NAMES, get_dialect
+from hybridllm.wire.registry import get_dialect
 from hybridllm.wire.translate import TranslatingRelay
 from tests.wire.anthropic.streaming import cut
 from tests.wire.openai.streaming import assembled, events_of
 
-PAIRS = list(permutations(NAMES, 2))
 TARGETS = {
     "openai": Target(model="gpt-4o", max_output_tokens=9000, reasoning=False),
     "anthropic": Target(model="claude-sonnet-4-6", max_output_tokens=9000),
     "google": Target(model="gemini-2.5-pro", max_output_tokens=9000),
 }
+PAIRS = list(permutations(TARGETS, 2))
 SCHEMA = {
     "type": "object",
     "properties": {"a": {"type": "string"}},

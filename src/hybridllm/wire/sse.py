@@ -12,6 +12,7 @@ from hybridllm.errors import ErrorKind, ProviderError
 MAX_EVENT_BYTES = 16 * 1024 * 1024
 """One event larger than this is taken for a stream gone wrong."""
 
+_RETURN = 13  # a byte looked for as a number is found several times faster
 _BLANK = re.compile(rb"\r\n\r\n|\n\n|\r\r|\n\r\n|\r\n\n|\r\n\r|\n\r")
 
 
@@ -26,9 +27,14 @@ class EventSplitter:
     def feed(self, data: bytes) -> list[bytes]:
         """The events that are whole now, each with the blank line that ends it; joined with `rest`
         they are the bytes as they came. Raises ProviderError(MALFORMED_REPLY) over the cap."""
-        data = self.rest + data if self.rest else data
-        if b"\r" in data:
+        if self.rest:
+            data = self.rest + data
+        if _RETURN in data:
             return self._feed_any(data)
+        if data.endswith(b"\n\n") and data.find(b"\n\n") == len(data) - 2:
+            # Most often exactly one whole event has come.
+            self.rest = b""
+            return [data]
         events = data.split(b"\n\n")
         self.rest = events.pop()
         self._check()

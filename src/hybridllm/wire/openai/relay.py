@@ -65,7 +65,10 @@ class OpenAIRelay:
 
     def feed(self, data: bytes) -> bytes:
         """See `Relay.feed`."""
-        return b"".join([event for event in self._events.feed(data) if self._note(event)])
+        events = self._events.feed(data)
+        if len(events) == 1:
+            return events[0] if self._note(events[0]) else b""
+        return b"".join([event for event in events if self._note(event)])
 
     def end(self) -> bytes:
         """See `Relay.end`. An event that lacks its blank line is no event, and is held back, but
@@ -113,7 +116,8 @@ class OpenAIRelay:
         ):
             self.has_content = True
             self.output_events += 1
-            self._calls = self._calls or bool(delta.tool_calls)
+            if delta.tool_calls:
+                self._calls = True
         if choice.finish_reason is not None and choice.index == 0:
             self.finish = neutral_finish(choice.finish_reason, calls=self._calls)
 
