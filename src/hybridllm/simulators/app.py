@@ -161,6 +161,8 @@ class ProviderApp:
             else segment.tokens
             for segment in ask.prompt
         )
+        if (refused := endpoint.too_long(ask, tokens)) is not None:
+            raise refused
         provider.check_context(ask, tokens)
         stand = world.limits[provider.name].admit(key, tokens, world.now())
         headers = self._id_headers(record.request_id)

@@ -20,8 +20,8 @@ KEY_PREFIX = "sim-"
 
 
 class Incoming(Struct):
-    """A request as an endpoint reads it. `data` is the decoded JSON body, `model` the model named
-    in the path; header names are lower case."""
+    """A request as an endpoint reads it. `data` is the decoded JSON body, `model` the model (or
+    other object) named in the path; header names are lower case."""
 
     data: Any
     model: str
@@ -30,7 +30,7 @@ class Incoming(Struct):
 
 
 class Endpoint(ABC):
-    """One path of a provider. A group `model` in `pattern` is the model named in the path."""
+    """One path of a provider. A group `model` or `id` in `pattern` is what the path names."""
 
     method: ClassVar[str] = "POST"
     pattern: ClassVar[re.Pattern[str]]
@@ -53,6 +53,10 @@ class Generation(Endpoint):
     @abstractmethod
     def read(self, incoming: Incoming) -> Ask:
         """Check the request as the provider does. Raises Refused."""
+
+    def too_long(self, ask: Ask, tokens: int) -> Refused | None:
+        """How this endpoint refuses so many tokens of input, where it has words of its own."""
+        return None
 
     @abstractmethod
     def whole(
@@ -91,13 +95,14 @@ class Provider(ABC):
     name: ClassVar[str]
     request_id_header: ClassVar[bytes]
     explicit_cache: ClassVar[bool] = False
-    endpoints: ClassVar[tuple[Generation | Plain, ...]]
+    endpoints: tuple[Generation | Plain, ...]
 
     def find(self, method: str, path: str) -> tuple[Generation | Plain, str] | None:
-        """The endpoint of a path, and the model named in the path or ""."""
+        """The endpoint of a path, and the model or id named in the path or ""."""
         for endpoint in self.endpoints:
             if endpoint.method == method and (match := endpoint.pattern.fullmatch(path)):
-                return endpoint, match.groupdict().get("model") or ""
+                named = match.groupdict()
+                return endpoint, named.get("model") or named.get("id") or ""
         return None
 
     @abstractmethod

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, ClassVar
+from typing import Any
 
 import msgspec
 
@@ -68,7 +68,7 @@ class Anthropic(Provider):
     name = "anthropic"
     request_id_header = b"request-id"
     explicit_cache = True
-    endpoints: ClassVar[tuple[Generation | Plain, ...]] = (
+    endpoints: tuple[Generation | Plain, ...] = (
         Messages(),
         CountTokens(),
         ListModels(),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 from hybridllm.simulators.ask import Ask, Refused
 from hybridllm.simulators.counting import Counter
@@ -50,7 +50,7 @@ class GetModel(Plain):
 class Google(Provider):
     name = "google"
     request_id_header = b"x-goog-request-id"
-    endpoints: ClassVar[tuple[Generation | Plain, ...]] = (
+    endpoints: tuple[Generation | Plain, ...] = (
         GenerateContent(),
         StreamGenerateContent(),
         CountTokens(),

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import msgspec
 
-from hybridllm.simulators.ask import Ask, OfferedTool, Refused, Segment
-from hybridllm.simulators.models import ModelSpec, find_model
+from hybridllm.simulators.ask import Ask, OfferedTool, Segment
+from hybridllm.simulators.models import ModelSpec
 from hybridllm.simulators.openai import errors
 from hybridllm.simulators.openai.messages import read_messages
+from hybridllm.simulators.openai.parameters import (
+    EFFORT,
+    check_booleans,
+    check_fixed_temperature,
+    check_metadata,
+    check_numbers,
+    read_effort,
+    read_function,
+    read_model,
+    read_tool_list,
+)
 from hybridllm.simulators.openai.strict import check_strict
 
 ARGUMENTS = frozenset(
@@ -67,8 +77,6 @@ _RANGES = {
 }
 _INTEGERS = ("n", "seed", "top_logprobs", "max_tokens", "max_completion_tokens")
 _BOOLEANS = ("stream", "logprobs", "parallel_tool_calls", "store")
-_EFFORT = {"none": 0, "minimal": 64, "low": 1024, "medium": 4096, "high": 16384, "xhigh": 32768}
-_NAME = re.compile(r"[a-zA-Z0-9_-]+")
 
 
 def read_chat_request(data: Any) -> Ask:
@@ -82,7 +90,7 @@ def read_chat_request(data: Any) -> Ask:
             + ", ".join(name[:64] for name in extra[:20])
         )
     data = {name: value for name, value in data.items() if value is not None}
-    model, spec = _model(data)
+    model, spec = read_model(data)
     _check_scalars(data, spec)
     messages = read_messages(data)
     tools, choice = _tools(data)
@@ -104,7 +112,7 @@ def read_chat_request(data: Any) -> Ask:
         max_output=data.get("max_completion_tokens", data.get("max_tokens")),
         stops=_stops(data),
         choices=data.get("n", 1),
-        thinking=_EFFORT[data.get("reasoning_effort", "none")],
+        thinking=EFFORT[data.get("reasoning_effort", "none")],
         own=_wants_usage(data, stream),
     )
 
@@ -113,61 +121,12 @@ def _text_of(value: Any) -> str:
     return msgspec.json.encode(value).decode()
 
 
-def _model(data: dict[str, Any]) -> tuple[str, ModelSpec]:
-    name = data.get("model")
-    if name is None or name == "":
-        raise errors.invalid("you must provide a model parameter")
-    if not isinstance(name, str):
-        raise errors.wrong_type("model", "a string", name)
-    spec = find_model("openai", name)
-    if spec is None:
-        raise Refused(
-            404,
-            errors.INVALID,
-            f"The model `{name[:100]}` does not exist or you do not have access to it.",
-            code="model_not_found",
-        )
-    return name, spec
-
-
 def _check_scalars(data: dict[str, Any], spec: ModelSpec) -> None:
-    for name in _INTEGERS:
-        if name in data and type(data[name]) is not int:
-            raise errors.wrong_type(name, "an integer", data[name])
-    for name in _BOOLEANS:
-        if name in data and type(data[name]) is not bool:
-            raise errors.wrong_type(name, "a boolean", data[name])
-    for name, (low, high) in _RANGES.items():
-        value = data.get(name)
-        if value is None:
-            continue
-        if type(value) not in (int, float):
-            raise errors.wrong_type(name, "a decimal", value)
-        kind = "integer" if name in _INTEGERS else "decimal"
-        for wrong, side, sign, bound in (
-            (value < low, "below minimum", ">=", low),
-            (value > high, "above maximum", "<=", high),
-        ):
-            if wrong:
-                raise errors.invalid(
-                    f"Invalid '{name}': {kind} {side} value. Expected a value {sign} {bound}, "
-                    f"but got {value} instead.",
-                    name,
-                    f"{kind}_{side.replace(' ', '_').replace('minimum', 'min')}_value".replace(
-                        "maximum", "max"
-                    ),
-                )
-    effort = data.get("reasoning_effort", "none")
-    if effort not in _EFFORT:
-        raise errors.invalid(
-            f"Invalid value: '{str(effort)[:50]}'. Supported values are: "
-            + ", ".join(f"'{name}'" for name in _EFFORT)
-            + ".",
-            "reasoning_effort",
-            "invalid_value",
-        )
+    check_booleans(data, _BOOLEANS)
+    check_numbers(data, _RANGES, _INTEGERS)
+    read_effort(data.get("reasoning_effort", "none"), "reasoning_effort")
     _check_reasoning(data, spec)
-    _check_metadata(data)
+    check_metadata(data)
 
 
 def _check_reasoning(data: dict[str, Any], spec: ModelSpec) -> None:
@@ -182,30 +141,7 @@ def _check_reasoning(data: dict[str, Any], spec: ModelSpec) -> None:
             "Unsupported parameter: 'max_tokens' is not supported with this model. "
             "Use 'max_completion_tokens' instead.",
         )
-    for name in ("temperature", "top_p"):
-        if spec.fixed_temperature and data.get(name, 1) != 1:
-            raise errors.invalid(
-                f"Unsupported value: '{name}' does not support {data[name]} with this model. "
-                "Only the default (1) value is supported.",
-                name,
-                "unsupported_value",
-            )
-
-
-def _check_metadata(data: dict[str, Any]) -> None:
-    metadata = data.get("metadata", {})
-    if not isinstance(metadata, dict):
-        raise errors.wrong_type("metadata", "an object", metadata)
-    if len(metadata) > 16:
-        raise errors.invalid(
-            f"Invalid 'metadata': too many properties. Expected an object with at most 16 "
-            f"properties, but got an object with {len(metadata)} properties instead.",
-            "metadata",
-            "object_above_max_properties",
-        )
-    for name, value in metadata.items():
-        if not isinstance(value, str):
-            raise errors.wrong_type(f"metadata.{name[:64]}", "a string", value)
+    check_fixed_temperature(data, spec)
 
 
 def _stops(data: dict[str, Any]) -> tuple[str, ...]:
@@ -240,16 +176,7 @@ def _wants_usage(data: dict[str, Any], stream: bool) -> bool:
 
 
 def _tools(data: dict[str, Any]) -> tuple[list[OfferedTool], str | None]:
-    tools = data.get("tools", [])
-    if not isinstance(tools, list):
-        raise errors.wrong_type("tools", "an array of objects", tools)
-    if len(tools) > 128:
-        raise errors.invalid(
-            "Invalid 'tools': array too long. Expected an array with maximum length 128, but got "
-            f"an array with length {len(tools)} instead.",
-            "tools",
-            "array_above_max_length",
-        )
+    tools = read_tool_list(data)
     offered = [_tool(tool, f"tools[{at}]") for at, tool in enumerate(tools)]
     choice = data.get("tool_choice", "auto" if offered else "none")
     if "tool_choice" in data and not offered:
@@ -313,28 +240,7 @@ def _tool(tool: Any, where: str) -> OfferedTool:
         raise errors.missing(f"{where}.function")
     for name in function.keys() - {"name", "description", "parameters", "strict"}:
         raise errors.unknown(f"{where}.function.{name[:64]}")
-    name = function.get("name")
-    if not isinstance(name, str) or not name:
-        raise errors.missing(f"{where}.function.name")
-    if len(name) > 64 or not _NAME.fullmatch(name):
-        raise errors.invalid(
-            f"Invalid '{where}.function.name': string does not match pattern. Expected a string "
-            "that matches the pattern '^[a-zA-Z0-9_-]+$'.",
-            f"{where}.function.name",
-            "invalid_value",
-        )
-    schema = function.get("parameters") or {"type": "object", "properties": {}}
-    if not isinstance(schema, dict) or schema.get("type") != "object":
-        kind = schema.get("type") if isinstance(schema, dict) else None
-        raise errors.invalid(
-            f"Invalid schema for function '{name}': schema must be a JSON Schema of 'type: "
-            f'"object"\', got \'type: "{kind}"\'.',
-            f"{where}.function.parameters",
-            "invalid_function_parameters",
-        )
-    if function.get("strict"):
-        check_strict(schema, f"function '{name}'", f"{where}.function.parameters")
-    return OfferedTool(name, schema)
+    return read_function(function, f"{where}.function")
 
 
 def _response_format(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from hybridllm.simulators.ask import Refused
 
 INVALID = "invalid_request_error"
@@ -29,6 +31,16 @@ def missing(param: str) -> Refused:
 
 def unknown(param: str) -> Refused:
     return invalid(f"Unknown parameter: '{param}'.", param, "unknown_parameter")
+
+
+def one_of(value: object, known: Iterable[str], param: str) -> Refused:
+    return invalid(
+        f"Invalid value: '{str(value)[:50]}'. Supported values are: "
+        + ", ".join(f"'{name}'" for name in known)
+        + ".",
+        param,
+        "invalid_value",
+    )
 
 
 def unsupported(param: str, message: str) -> Refused:

@@ -185,14 +185,15 @@ def _content(content: Any, where: str, role: str, segments: list[Segment]) -> st
                 "invalid_value",
             )
         elif kind == "image_url":
-            segments.append(_image(part.get("image_url"), place))
+            segments.append(image_of(part.get("image_url"), place))
         else:
             raw = msgspec.json.encode(part).decode()
             segments.append(Segment(raw, tokens=file_tokens(raw)))
     return "\n".join(texts)
 
 
-def _image(image: Any, where: str) -> Segment:
+def image_of(image: Any, where: str) -> Segment:
+    """An image_url object as a piece of the prompt. Raises Refused."""
     if not isinstance(image, dict) or not isinstance(image.get("url"), str):
         raise errors.missing(f"{where}.image_url.url")
     url: str = image["url"]

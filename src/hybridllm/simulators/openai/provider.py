@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 import msgspec
 
@@ -15,6 +15,13 @@ from hybridllm.simulators.models import embedder_names, find_embedder, find_mode
 from hybridllm.simulators.openai import errors
 from hybridllm.simulators.openai.chat import ChatCompletions
 from hybridllm.simulators.openai.embeddings import Embeddings
+from hybridllm.simulators.openai.response_store import ResponseStore
+from hybridllm.simulators.openai.responses import (
+    CountInput,
+    DeleteResponse,
+    GetResponse,
+    Responses,
+)
 from hybridllm.simulators.provider import (
     KEY_PREFIX,
     Generation,
@@ -59,12 +66,22 @@ class GetModel(Plain):
 class OpenAI(Provider):
     name = "openai"
     request_id_header = b"x-request-id"
-    endpoints: ClassVar[tuple[Generation | Plain, ...]] = (
-        ChatCompletions(),
-        Embeddings(),
-        ListModels(),
-        GetModel(),
-    )
+
+    def __init__(self) -> None:
+        self._store = ResponseStore()
+        self.endpoints: tuple[Generation | Plain, ...] = (
+            ChatCompletions(),
+            Responses(self._store),
+            CountInput(self._store),
+            GetResponse(self._store),
+            DeleteResponse(self._store),
+            Embeddings(),
+            ListModels(),
+            GetModel(),
+        )
+
+    def forget(self) -> None:
+        self._store.clear()
 
     def request_id(self, number: int) -> str:
         return f"req_{number:032x}"
