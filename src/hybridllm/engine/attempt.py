@@ -16,6 +16,7 @@ from hybridllm.errors import ErrorKind, ProviderError
 from hybridllm.providers.client import Response
 from hybridllm.providers.keys import Key
 from hybridllm.wire.dialect import Dialect, Relay, RequestShape
+from hybridllm.wire.kept import kept_id
 from hybridllm.wire.translate import TranslatingRelay
 
 
@@ -24,10 +25,14 @@ async def attempt(
 ) -> Answer | ProviderError:
     """Send `body` to `model`'s provider. A failure is returned, not raised; a cancelled task (the
     caller went away) raises on once it is journalled."""
-    dialect = runtime.dialects[model.provider]
+    dialect = runtime.dialect_to(model.provider, trip.call.dialect)
     stream = trip.facts.stream
-    shape = RequestShape(stream=stream, sse=_sse(trip, dialect))
-    outgoing = Outgoing(dialect=dialect, shape=shape, body=body)
+    outgoing = Outgoing(
+        dialect=dialect,
+        body=body,
+        endpoint=runtime.upstreams[model.provider].speaks[dialect.name],
+        shape=RequestShape(stream=stream, sse=_sse(trip, dialect)),
+    )
 
     async def finish(entry: Entry, response: Response) -> Answer:
         ending = _Ending(runtime, trip, model, entry)
@@ -51,6 +56,11 @@ class _Ending:
         self.trip = trip
         self.model = model
         self.entry = entry
+
+    def named(self, reply: bytes) -> None:
+        """Remember who gave a reply, begun or whole, that the caller may refer to by its id."""
+        if self.trip.facts.keeps_replies and (reply_id := kept_id(reply)) is not None:
+            self.runtime.sessions.keep(reply_id, self.model)
 
     def settled(self, usage: Usage | None, error: ProviderError | None) -> None:
         """Health, sessions and expectations learn from it."""
@@ -79,6 +89,7 @@ async def _whole(ending: _Ending, dialect: Dialect, response: Response) -> Answe
         reply = dialect.decode_reply(raw)
         usage = reply.usage
         body = caller.encode_reply(reply)
+    ending.named(body)
     ending.settled(entry.answered(usage, len(raw)), None)
     headers = trip.headers(ending.model, b"application/json")
     headers += money_headers(entry.cost, entry.baseline)
@@ -100,6 +111,7 @@ async def _streamed(ending: _Ending, dialect: Dialect, response: Response) -> An
         )
     held = await _held(relay, response)
     entry.first_token()
+    ending.named(held)
     translated = dialect is not caller
     stream = ReplyStream(trip, entry, response, relay, held, translated, ending.settled)
     headers = trip.headers(ending.model, caller.stream_content_type(trip.call.shape).encode())

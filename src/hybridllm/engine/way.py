@@ -14,6 +14,7 @@ import time
 from hybridllm.catalog.structs import Model
 from hybridllm.engine.attempt import attempt
 from hybridllm.engine.call import Answer, Call, new_request_id
+from hybridllm.engine.continuing import continued
 from hybridllm.engine.entry import Journal
 from hybridllm.engine.judge import Step, step_after
 from hybridllm.engine.persist import persist
@@ -70,6 +71,9 @@ def plan_trip(runtime: Runtime, request_id: str, call: Call) -> Trip:
         warm_tokens=known.cached_tokens if known and warm else 0,
     )
     plan = runtime.router.plan(need_of(named, facts), world)
+    if facts.previous is not None:
+        by_name = named.requested is not None
+        plan = continued(runtime, plan, call.dialect, facts.previous, named=by_name)
     return Trip(request_id, call, facts, named.task, named.source, plan, session)
 
 
@@ -133,7 +137,7 @@ class _Journey:
         Raises Inexpressible."""
         trip, runtime = self.trip, self.runtime
         call, facts = trip.call, trip.facts
-        dialect = runtime.dialects[model.provider]
+        dialect = runtime.dialect_to(model.provider, call.dialect)
         if dialect is call.dialect and not facts.foreign_signatures:
             trip.dropped = []
             return dialect.passthrough(call.body, facts, model.name)
