@@ -13,7 +13,7 @@ from pathlib import Path
 
 from benchmarks.gateway.machine import pinned
 
-_KEPT_ENV = ("PATH", "HOME", "LANG", "TMPDIR")
+_KEPT_ENV = ("PATH", "HOME", "LANG", "TMPDIR", "PYTHONPATH")
 
 
 class StartError(Exception):

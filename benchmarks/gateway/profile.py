@@ -130,7 +130,7 @@ def profile(scenario: Scenario, target: Target, seconds: float, calls: bool) -> 
         generator = Generator(RUN)
         running = Running(_counted(target, out) if calls else target, upstream.port)
         try:
-            _load(running, generator, scenario, 2)
+            _load(running, generator, scenario, 4)
             if calls:
                 _load(running, generator, scenario, seconds)
             else:

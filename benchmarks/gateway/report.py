@@ -109,6 +109,9 @@ def markdown(results: Results) -> str:
     for scenario in WINDOWS:
         lines += _scenario(results, scenario)
     lines += [*_latencies(results), *_standing(results)]
+    if results.failed:
+        lines += ["", "## What went wrong", ""]
+        lines += [f"- {name}: {why}" for name, why in results.failed.items()]
     return "\n".join(lines).rstrip() + "\n"
 
 

@@ -29,7 +29,7 @@ from benchmarks.gateway.process import StartError
 from benchmarks.gateway.report import markdown, show_cpu, show_ratios, show_verdicts
 from benchmarks.gateway.results import Results
 from benchmarks.gateway.rounds import Rounds
-from benchmarks.gateway.targets import GATEWAY, RELAY, RUN, TARGETS, Running, chosen
+from benchmarks.gateway.targets import GATEWAY, RELAY, RUN, TARGETS, Running, Target, chosen
 from benchmarks.gateway.verdict import verdicts
 from rich.console import Console
 from rich.live import Live
@@ -117,23 +117,42 @@ def measure(results: Results, options: argparse.Namespace, told: Told) -> None:
             rounds.probe()
             for number in range(options.rounds):
                 rounds.round(number)
-        ours = [target for target in (GATEWAY, RELAY) if target.name in results.titles]
-        for target in ours:
+        _extras(results, options, generator, upstream, told)
+        results.truncated = upstream.stats()["truncated"]
+
+
+def _extras(
+    results: Results,
+    options: argparse.Namespace,
+    generator: Generator,
+    upstream: Upstream,
+    told: Told,
+) -> None:
+    """What is not measured in windows, each in fresh processes."""
+    ours = [target for target in (GATEWAY, RELAY) if target.name in results.titles]
+    for target in ours:
+        with _noted(results, target, "start", told):
             extras.starts(results, upstream, target, told)
         if not options.quick:
-            for target in ours:
+            with _noted(results, target, "streams", told):
                 extras.many_streams(results, generator, upstream, target, told)
-            if GATEWAY in ours:
-                extras.workers(
-                    results,
-                    generator,
-                    upstream,
-                    rounds=options.rounds,
-                    seconds=options.seconds,
-                    told=told,
-                )
-                extras.memory(results, generator, upstream, options.memory_requests, told)
-        results.truncated = upstream.stats()["truncated"]
+    if GATEWAY not in ours or options.quick:
+        return
+    rounds, seconds = options.rounds, options.seconds
+    with _noted(results, GATEWAY, "workers", told):
+        extras.workers(results, generator, upstream, rounds=rounds, seconds=seconds, told=told)
+    with _noted(results, GATEWAY, "memory", told):
+        extras.memory(results, generator, upstream, options.memory_requests, told)
+
+
+@contextmanager
+def _noted(results: Results, target: Target, what: str, told: Told) -> Iterator[None]:
+    """A process that does not start costs its own figure, not all that was measured before."""
+    try:
+        yield
+    except StartError as e:
+        results.failed[f"{target.name} {what}"] = " ".join(str(e).split())[:400]
+        told(f"{target.title}: {what}: {e}")
 
 
 def main() -> None:
