@@ -40,6 +40,8 @@ FOR_PEOPLE = [
     (5_377_500_000_000_000, "$5,377.50"),
     (-1_000_000_000_000, "-$1.00"),
     (12_600_000, "$0.000013"),
+    (375_000, "$0.00000038"),
+    (1, "$0.0000000000010"),
     (0, "$0.00"),
 ]
 
@@ -53,3 +55,4 @@ def test_for_people(picodollars, text):
 def test_for_people_it_is_right_to_the_places_shown(picodollars):
     shown = Decimal(money(picodollars).replace("$", "").replace(",", ""))
     assert abs(shown - Decimal(picodollars) / PICODOLLARS) <= Decimal("0.005")
+    assert bool(shown) == bool(picodollars)

@@ -103,7 +103,7 @@ def test_the_guides_month_for_people(text):
     shown = text(preset="guide")
     for part in (
         "A month of 660,000 calls, preset guide, prices as of 2026-04-01",
-        f"single: all on {SONNET}",
+        f"single: all on {SONNET}, which is below the bar of complex_reasoning",
         "classification 500,000 500 50 $1,125.00 openai/gpt-4o-mini $52.50 batch $26.25",
         "analysis 100,000 5,000 1,000 $3,000.00 google/gemini-2.5-pro $1,625.00 $1,625.00",
         "a month $7,125.00 $5,377.50 $4,376.25",
@@ -142,7 +142,7 @@ def test_no_column_is_cut_short_at_usual_widths(capsys, monkeypatch, width):
 def test_a_month_without_calls_divides_by_nothing(text, tmp_path):
     path = tmp_path / "month.toml"
     path.write_text(MONTH.replace("calls = 3", "calls = 0"))
-    assert "A month of 0 calls" in text(str(path), preset="guide")
+    assert "A month of 0 calls," in text(str(path), preset="guide")
 
 
 def test_a_bracket_in_a_name_is_no_markup(tmp_path):

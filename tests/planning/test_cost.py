@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from hybridllm.catalog.structs import Price, PriceTier, Rates
 from hybridllm.config_file import load_config
 from hybridllm.errors import ConfigError
-from hybridllm.planning.cost import strategies
+from hybridllm.planning.cost import below_bar, strategies
 from hybridllm.planning.workload import STRATEGIES, Line, Workload, load_workload
 from hybridllm.routing import Need, Router, World
 from tests.routing.build import config as small
@@ -179,6 +179,24 @@ def test_a_call_too_large_for_every_model_is_told_with_its_line():
 def test_a_model_without_a_price_is_told():
     config = small(m("m", prices=()), routing=replace(GUIDE.routing, baseline="a/m"))
     assert "a/m has no known price on 2026-04-20" in refused(month(("work", 1, 1, 1)), config, DAY)
+
+
+BELOW = [
+    (SONNET, ["complex_reasoning"]),
+    (OPUS, []),
+    (MINI, ["analysis", "code_generation", "complex_reasoning"]),
+]
+
+
+@pytest.mark.parametrize(("model", "tasks"), BELOW)
+def test_where_a_single_model_is_not_as_good_as_asked(model, tasks):
+    assert below_bar(load_workload("guide"), GUIDE, model) == tasks
+
+
+def test_a_model_of_which_nothing_is_known_meets_no_bar_but_none():
+    config = small(m("m"), bar=0.5)
+    assert below_bar(month(("work", 1, 1, 1)), config, "a/m") == ["work"]
+    assert below_bar(month(("work", 1, 1, 1)), small(m("m")), "a/m") == []
 
 
 SIZE = st.integers(0, 60_000)

@@ -5,31 +5,56 @@ Commands are registered by import path, so `hybridllm cost` loads neither the se
 
 from __future__ import annotations
 
+import ast
+import re
 import sys
+from importlib.resources import files
 
 from cyclopts import App
 
 from hybridllm.errors import HybridError
 
-app = App(
-    name="hybridllm",
-    help="Routes every LLM request to the cheapest model that is good enough, "
-    "prices it exactly, and records it.",
-    version_flags=["--version"],
-)
-report = App(name="report", help="What was spent, and what was saved.")
-app.command(report)
+COMMANDS = ("serve", "route", "cost", "models", "simulate", "demo")
+REPORTS = ("spend", "savings")
 
-for name in ("serve", "route", "cost", "simulate", "demo", "models"):
-    app.command(f"hybridllm.cli.{name}:{name}", name=name)
-for name in ("spend", "savings"):
-    report.command(f"hybridllm.cli.report_{name}:{name}", name=name)
+
+def _summary(module: str, function: str) -> str:
+    """The first paragraph of a command's docstring, read without importing the command."""
+    source = (files(__name__) / f"{module}.py").read_text("utf-8")
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.FunctionDef) and node.name == function:
+            summary = (ast.get_docstring(node) or "").partition("\n\n")[0]
+            return re.sub(r"\s*Examples?:$", "", summary)
+    return ""
+
+
+def build(*, listing: bool = False) -> App:
+    """The program. With `listing` its commands are listed with their summaries; a command's own
+    help would be cut to that, so it is for nothing else."""
+    program = App(
+        name="hybridllm",
+        help="Routes every LLM request to the cheapest model that is good enough, "
+        "prices it exactly, and records it.",
+        version_flags=["--version"],
+    )
+    report = App(name="report", help="What was spent, and what was saved.")
+    program.command(report)
+    for group, prefix, names in ((program, "", COMMANDS), (report, "report_", REPORTS)):
+        for name in names:
+            module = f"{prefix}{name}"
+            help = _summary(module, name) if listing else None
+            group.command(f"{__name__}.{module}:{name}", name=name, help=help)
+    return program
+
+
+app = build()
 
 
 def main() -> None:
     """The console script. Errors that we raise on purpose end in one line and exit status 2."""
+    listing = set(sys.argv[1:]) <= {"report", "--help", "-h"}
     try:
-        app()
+        (build(listing=True) if listing else app)()
     except HybridError as e:
         message = str(e) if type(e).__str__ is not Exception.__str__ else e.text()
         print(f"hybridllm: {message}", file=sys.stderr)

@@ -14,10 +14,10 @@ from rich.table import Table
 from rich.text import Text
 
 from hybridllm.cli.output import cents, money, print_json
-from hybridllm.cli.tables import amount, console, fits, table
+from hybridllm.cli.tables import amount, console, counted, fits, table
 from hybridllm.config import Config
 from hybridllm.config_file import load_config
-from hybridllm.planning.cost import CostLine, Strategy, strategies
+from hybridllm.planning.cost import CostLine, Strategy, below_bar, strategies
 from hybridllm.planning.workload import Published, Workload, load_workload
 
 
@@ -87,10 +87,12 @@ def _show(month: Workload, settings: Config, found: list[Strategy]) -> None:
     out = console()
     single = found[0].lines[0].model
     out.print(
-        f"[bold]A month of {month.calls:,} calls[/bold], preset {escape(settings.preset)}, "
-        f"prices as of {settings.catalog.as_of}"
+        f"[bold]A month of {counted(month.calls, 'call')}[/bold], "
+        f"preset {escape(settings.preset)}, prices as of {settings.catalog.as_of}"
     )
-    out.print(f"[dim]single: all on {escape(single)}[/dim]\n")
+    below = below_bar(month, settings, single)
+    remark = f", which is below the bar of {', '.join(below)}" if below else ""
+    out.print(f"[dim]single: all on {escape(single)}{escape(remark)}[/dim]\n")
     shown = _table(found, wide=True)
     out.print(shown if fits(shown, out) else _table(found, wide=False))
     for note in _notes(month, settings, found):

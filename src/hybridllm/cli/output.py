@@ -14,10 +14,11 @@ from hybridllm.money import PICODOLLARS, dollars
 
 
 def money(picodollars: int, places: int = 2) -> str:
-    """Dollars for a person: "$5,377.50". More places where so few would show zero."""
+    """Dollars for a person: "$5,377.50". More places where so few would show zero: six, or as many
+    as two digits take."""
     amount = Decimal(picodollars) / PICODOLLARS
     if amount and abs(amount) < Decimal(1).scaleb(-places):
-        places = 6
+        places = max(6, 1 - amount.adjusted())
     sign = "-" if amount < 0 else ""
     return f"{sign}${abs(amount):,.{places}f}"
 

@@ -17,6 +17,7 @@ from hybridllm.config_file.document import did_you_mean
 from hybridllm.errors import ConfigError, RequestError
 from hybridllm.planning.workload import STRATEGIES, Line, Workload
 from hybridllm.pricing import cost, price_at, rates_for
+from hybridllm.quality import Table, meets
 from hybridllm.routing import Need, Router, World
 
 Mode = Literal["sync", "batch"]
@@ -76,6 +77,19 @@ def strategies(
         Strategy(name=name, lines=tuple(lines))
         for name, lines in zip(STRATEGIES, ways, strict=True)
     ]
+
+
+def below_bar(workload: Workload, config: Config, model: str) -> list[str]:
+    """The tasks of the month whose quality bar `model` (an id) is not known to meet: there a
+    comparison with it is one of different goods."""
+    known = Table(config.quality)
+    below = []
+    for name in dict.fromkeys(line.task for line in workload.tasks):
+        task = config.tasks[name]
+        quality = known.find(model, task)
+        if task.bar > 0 and (quality is None or not meets(quality, task.bar)):
+            below.append(name)
+    return below
 
 
 class _Routed:
