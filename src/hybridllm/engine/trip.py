@@ -11,7 +11,8 @@ from hybridllm.wire.dialect import Facts
 
 
 class Trip:
-    """One request. `conversation` is decoded at most once, and only where dialects differ."""
+    """One request; `requested` is the id of a model that the caller named. `conversation` is
+    decoded at most once, and only where dialects differ."""
 
     __slots__ = (
         "_conversation",
@@ -21,6 +22,7 @@ class Trip:
         "facts",
         "plan",
         "request_id",
+        "requested",
         "session",
         "task",
         "task_source",
@@ -35,6 +37,7 @@ class Trip:
         task_source: str,
         plan: Plan,
         session: bytes,
+        requested: str | None = None,
     ) -> None:
         self.request_id = request_id
         self.call = call
@@ -43,6 +46,7 @@ class Trip:
         self.task_source = task_source
         self.plan = plan
         self.session = session
+        self.requested = requested
         self.attempts = 0
         self.dropped: list[str] = []
         self._conversation: Conversation | None = None

@@ -74,7 +74,16 @@ def plan_trip(runtime: Runtime, request_id: str, call: Call) -> Trip:
     if facts.previous is not None:
         by_name = named.requested is not None
         plan = continued(runtime, plan, call.dialect, facts.previous, named=by_name)
-    return Trip(request_id, call, facts, named.task, named.source, plan, session)
+    return Trip(
+        request_id,
+        call,
+        facts,
+        named.task,
+        named.source,
+        plan,
+        session,
+        requested=named.requested,
+    )
 
 
 class _Journey:
@@ -138,7 +147,9 @@ class _Journey:
         trip, runtime = self.trip, self.runtime
         call, facts = trip.call, trip.facts
         dialect = runtime.dialect_to(model.provider, call.dialect)
-        if dialect is call.dialect and not facts.foreign_signatures:
+        # A model that the caller named gets the body as it stands, for better or worse.
+        suits = model.id == trip.requested or dialect.suits(facts, runtime.targets[model.id])
+        if dialect is call.dialect and suits and not facts.foreign_signatures:
             trip.dropped = []
             return dialect.passthrough(call.body, facts, model.name)
         policy = DropPolicy(runtime.drop, runtime.refuse)

@@ -35,7 +35,8 @@ class Facts(Struct, kw_only=True):
     `foreign_signatures` says that the body holds reasoning signed by another provider and wrapped
     by us (`sealing`), so it may not pass through as it stands. `cache_marked` says that the caller
     set cache breakpoints. `usage_requested`: OpenAI's stream_options.include_usage. `choices` is
-    the number of answers asked for (OpenAI's n, Google's candidateCount).
+    the number of answers asked for (OpenAI's n, Google's candidateCount). `controls` names the
+    settings in the body that not every model of the dialect takes, as `Dialect.suits` knows them.
     `previous` is the id of an earlier reply that the request goes on from, `keeps_replies` says
     that a later request may so refer to the reply to this one, and `unseen_input` that the model is
     to see more than the body holds (earlier turns or a prompt which the provider keeps).
@@ -60,6 +61,9 @@ class Facts(Struct, kw_only=True):
     cache_marked: bool = False
     usage_requested: bool = False
     choices: int = 1
+    controls: tuple[str, ...] = ()
+    """Settings in the body that not every model of the dialect takes, by the names that
+    `Dialect.suits` knows."""
     previous: str | None = None
     keeps_replies: bool = False
     unseen_input: bool = False
@@ -191,6 +195,11 @@ class Dialect(Protocol):
     def encode_request(self, conv: Conversation, target: Target, policy: DropPolicy) -> bytes:
         """The body to send. Signed or sealed reasoning of another origin is left out, its readable
         text kept. Raises Inexpressible for what `policy` refuses."""
+        ...
+
+    def suits(self, facts: Facts, target: Target) -> bool:
+        """Whether `target`, which routing chose and the caller did not name, takes the body's
+        settings as they stand. If not, the body is written anew for it."""
         ...
 
     def passthrough(self, body: bytes, facts: Facts, model: str) -> bytes:

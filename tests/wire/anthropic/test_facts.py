@@ -86,6 +86,7 @@ def test_everything_that_routing_needs() -> None:
         thinks=True,
         max_output_tokens=0,
         label="math",
+        controls=("thinking.enabled",),
         session="s-1",
     )
 

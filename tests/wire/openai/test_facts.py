@@ -97,6 +97,7 @@ def test_everything_that_routing_needs() -> None:
         thinks=True,
         max_output_tokens=7,
         label="triage",
+        controls=("max_tokens", "reasoning_effort"),
         session="s",
         usage_requested=True,
         choices=2,

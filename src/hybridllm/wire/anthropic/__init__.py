@@ -14,6 +14,7 @@ from hybridllm.wire.anthropic.facts import pass_on
 from hybridllm.wire.anthropic.relay import AnthropicRelay
 from hybridllm.wire.anthropic.stream_writer import AnthropicStreamEncoder
 from hybridllm.wire.anthropic.streams import AnthropicStreamDecoder
+from hybridllm.wire.anthropic.thinking import suits
 from hybridllm.wire.conversation import Conversation, Finish, Reply
 from hybridllm.wire.dialect import (
     Dialect,
@@ -40,6 +41,9 @@ class AnthropicMessages:
 
     def encode_request(self, conv: Conversation, target: Target, policy: DropPolicy) -> bytes:
         return request_writer.write_request(conv, target, policy)
+
+    def suits(self, facts: Facts, target: Target) -> bool:
+        return suits(facts.controls, target)
 
     def passthrough(self, body: bytes, facts: Facts, model: str) -> bytes:
         return pass_on(body, facts, model)

@@ -11,6 +11,7 @@ import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from hybridllm.errors import RequestError
+from hybridllm.wire.anthropic.thinking import SAMPLING
 from hybridllm.wire.dialect import Facts, Turn
 from hybridllm.wire.reading import read, refuse, required
 from hybridllm.wire.sealing import MARK
@@ -47,6 +48,7 @@ class _Kind(Struct):
 
 class _OutputConfig(Struct):
     format: _Kind | None = None
+    effort: str | None = None
 
 
 class _Metadata(Struct):
@@ -68,6 +70,9 @@ class _Body(Struct):
     output_config: _OutputConfig | None = None
     output_format: _Kind | None = None
     cache_control: _Mark | None = None
+    temperature: Raw | UnsetType = UNSET
+    top_p: Raw | UnsetType = UNSET
+    top_k: Raw | UnsetType = UNSET
     metadata: _Metadata | None = None
     session_id: str | UnsetType = UNSET
 
@@ -119,7 +124,17 @@ def read_facts(body: bytes) -> Facts:
         session=None if request.session_id is UNSET else request.session_id,
         foreign_signatures=tally.foreign,
         cache_marked=tally.marked or request.cache_control is not None,
+        controls=_controls(request),
     )
+
+
+def _controls(request: _Body) -> tuple[str, ...]:
+    controls = [name for name in SAMPLING if getattr(request, name) is not UNSET]
+    if request.thinking is not None and request.thinking.type is not None:
+        controls.append(f"thinking.{request.thinking.type}")
+    if request.output_config is not None and request.output_config.effort is not None:
+        controls.append("effort")
+    return tuple(controls)
 
 
 def _turn(message: _Message, path: str, tally: _Tally) -> Turn:

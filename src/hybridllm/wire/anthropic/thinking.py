@@ -9,16 +9,19 @@ https://platform.claude.com/docs/en/build-with-claude/adaptive-thinking
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import Any
 
 from msgspec import Struct
 
 from hybridllm.wire.conversation import Reasoning
+from hybridllm.wire.dialect import Target
 from hybridllm.wire.effort import budget_to_effort, effort_to_budget
 
 LEAST_BUDGET = 1024
 _VERSION = re.compile(r"(\d+)(?:[-.](\d{1,2})(?!\d))?")
 _EFFORTS = {"minimal": "low"}
+_FIRST_WITH_EFFORT = (4, 5)
 
 
 class Generation(Struct, frozen=True):
@@ -56,6 +59,31 @@ class ThinkingConfig(Struct, frozen=True):
         return self.thinking is not None and self.thinking["type"] != "disabled"
 
 
+SAMPLING = ("temperature", "top_p", "top_k")
+
+
+def suits(controls: tuple[str, ...], target: Target) -> bool:
+    """See `wire.dialect.Dialect.suits`. `controls` are sampling controls, `thinking.<type>` and
+    `effort`."""
+    if not controls:
+        return True
+    generation = generation_of(target.model)
+    sampling = [name for name in SAMPLING if name in controls]
+    if sampling and not generation.samples:
+        return False
+    if len(sampling) > 1 and generation.one_sampling_control:
+        return False
+    if "effort" in controls and generation.version < _FIRST_WITH_EFFORT:
+        return False
+    thinks = "thinking.enabled" in controls or "thinking.adaptive" in controls
+    if thinks and not target.reasoning:
+        return False
+    if "thinking.enabled" in controls:
+        return generation.budgets
+    return "thinking.adaptive" not in controls or generation.adaptive
+
+
+@cache
 def generation_of(model: str) -> Generation:
     """claude-3-5-haiku-20241022 is 3.5, claude-sonnet-4-20250514 is 4.0, claude-opus-4-7 is 4.7."""
     found = _VERSION.search(model)
@@ -90,6 +118,8 @@ def thinking_config(
     by_budget = generation.budgets and (not generation.adaptive or (budget or 0) > 0)
     if by_budget and signed and max_tokens > LEAST_BUDGET:
         tokens = _tokens(reasoning, max_tokens)
+        if native and reasoning.show:
+            display = {}  # it is what these models do
         return ThinkingConfig({"type": "enabled", "budget_tokens": tokens, **display}, effort)
     if not generation.adaptive:
         return None
@@ -103,7 +133,7 @@ _DISPLAYS = {True: "summarized", False: "omitted"}
 
 def _effort(effort: str | None, generation: Generation) -> str | None:
     """The word for it, if this generation knows words: xhigh came with 4.7."""
-    if effort in (None, "none") or generation.version < (4, 5):
+    if effort in (None, "none") or generation.version < _FIRST_WITH_EFFORT:
         return None
     effort = _EFFORTS.get(effort, effort)
     if generation.version < (4, 7) and effort == "xhigh":

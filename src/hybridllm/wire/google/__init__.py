@@ -25,6 +25,7 @@ from hybridllm.wire.google import errors, facts, metering, replies, request_writ
 from hybridllm.wire.google.facts import pass_on
 from hybridllm.wire.google.relay import GoogleRelay
 from hybridllm.wire.google.streams import GoogleStreamDecoder, GoogleStreamEncoder, stream_error
+from hybridllm.wire.google.thinking import suits
 
 
 class GoogleGenerateContent:
@@ -40,6 +41,9 @@ class GoogleGenerateContent:
 
     def encode_request(self, conv: Conversation, target: Target, policy: DropPolicy) -> bytes:
         return request_writer.write_request(conv, target, policy)
+
+    def suits(self, facts: Facts, target: Target) -> bool:
+        return suits(facts.controls, target)
 
     def passthrough(self, body: bytes, facts: Facts, model: str) -> bytes:
         """The model is in the path: only what is ours alone is taken out."""

@@ -143,6 +143,7 @@ def read_facts(body: bytes, shape: RequestShape) -> Facts:
             config.candidateCount, config.candidate_count, "generationConfig.candidateCount"
         )
         or 1,
+        controls=_controls(config.thinkingConfig or config.thinking_config),
     )
 
 
@@ -226,6 +227,17 @@ def _thinks(config: _Thinking | None) -> bool:
         return str(budget) != "0"
     level = config.thinkingLevel or config.thinking_level
     return bool(level or config.includeThoughts or config.include_thoughts)
+
+
+def _controls(config: _Thinking | None) -> tuple[str, ...]:
+    if config is None:
+        return ()
+    found = []
+    if config.thinkingBudget is not None or config.thinking_budget is not None:
+        found.append("thinkingBudget")
+    if config.thinkingLevel is not None or config.thinking_level is not None:
+        found.append("thinkingLevel")
+    return tuple(found)
 
 
 def _count(camel: _Number | None, snake: _Number | None, field: str) -> int | None:

@@ -11,11 +11,23 @@ import re
 from typing import Any
 
 from hybridllm.wire.conversation import Reasoning
+from hybridllm.wire.dialect import Target
 from hybridllm.wire.effort import budget_to_effort, effort_to_budget
 
 _GENERATION = re.compile(r"gemini-(\d+)")
+_FIRST_WITH_LEVELS = 3
 _FLASH_LIMITS = (0, 24_576)
 _PRO_LIMITS = (128, 32_768)
+
+
+def suits(controls: tuple[str, ...], target: Target) -> bool:
+    """See `wire.dialect.Dialect.suits`. `controls` may hold `thinkingBudget`, which newer models
+    still take, and `thinkingLevel`, which older ones do not."""
+    if not controls:
+        return True
+    found = _GENERATION.search(target.model)
+    newer = found is not None and int(found[1]) >= _FIRST_WITH_LEVELS
+    return target.reasoning and (newer or "thinkingLevel" not in controls)
 
 
 def thinking_config(reasoning: Reasoning, model: str, max_output: int) -> dict[str, Any]:
@@ -25,7 +37,7 @@ def thinking_config(reasoning: Reasoning, model: str, max_output: int) -> dict[s
     if reasoning.show is not None:
         config["includeThoughts"] = reasoning.show
     found = _GENERATION.search(model)
-    if found and int(found[1]) >= 3:
+    if found and int(found[1]) >= _FIRST_WITH_LEVELS:
         level = _level(reasoning, model)
         if level is not None:
             config["thinkingLevel"] = level

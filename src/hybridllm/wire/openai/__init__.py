@@ -22,6 +22,7 @@ from hybridllm.wire.dialect import (
 )
 from hybridllm.wire.openai import errors, facts, replies, request_writer, requests, usage
 from hybridllm.wire.openai.facts import pass_on
+from hybridllm.wire.openai.models import suits
 from hybridllm.wire.openai.relay import OpenAIRelay
 from hybridllm.wire.openai.stream_writer import OpenAIStreamEncoder
 from hybridllm.wire.openai.streams import OpenAIStreamDecoder
@@ -40,6 +41,9 @@ class OpenAIChat:
 
     def encode_request(self, conv: Conversation, target: Target, policy: DropPolicy) -> bytes:
         return request_writer.write_request(conv, target, policy)
+
+    def suits(self, facts: Facts, target: Target) -> bool:
+        return suits(facts.controls, target)
 
     def passthrough(self, body: bytes, facts: Facts, model: str) -> bytes:
         return pass_on(body, facts, model)

@@ -13,6 +13,7 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 from hybridllm.errors import RequestError
 from hybridllm.wire.dialect import Facts, Turn
 from hybridllm.wire.openai.messages import NULL, SYSTEM
+from hybridllm.wire.openai.models import REFUSED_BY_REASONERS
 from hybridllm.wire.openai.signatures import ID_MARK, is_ours
 from hybridllm.wire.reading import refuse, required
 from hybridllm.wire.splice import splice
@@ -76,6 +77,11 @@ class _Body(Struct):
     max_completion_tokens: int | None = None
     max_tokens: int | None = None
     n: int | None = None
+    temperature: Raw | UnsetType = UNSET
+    top_p: Raw | UnsetType = UNSET
+    presence_penalty: Raw | UnsetType = UNSET
+    frequency_penalty: Raw | UnsetType = UNSET
+    stop: Raw | UnsetType = UNSET
     metadata: _Metadata | None = None
     session_id: str | UnsetType = UNSET
 
@@ -129,7 +135,12 @@ def read_facts(body: bytes) -> Facts:
         cache_marked=tally.marked,
         usage_requested=options is not None and bool(options.include_usage),
         choices=max(1, request.n or 1),
+        controls=tuple([name for name in _CONTROLS if getattr(request, name) not in _UNSAID]),
     )
+
+
+_CONTROLS = (*REFUSED_BY_REASONERS, "reasoning_effort")
+_UNSAID = (UNSET, None)
 
 
 def _limit(request: _Body) -> int | None:

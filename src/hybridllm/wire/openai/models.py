@@ -7,8 +7,10 @@ words for effort. Source: https://platform.openai.com/docs/guides/reasoning
 from __future__ import annotations
 
 import re
+from functools import cache
 
 from hybridllm.wire.conversation import Reasoning
+from hybridllm.wire.dialect import Target
 from hybridllm.wire.effort import budget_to_effort
 
 _O_SERIES = re.compile(r"(?:^|/)o\d")
@@ -38,10 +40,32 @@ def wants_thought(reasoning: Reasoning | None) -> bool:
     return bool(reasoning.effort or reasoning.budget_tokens or reasoning.show)
 
 
-def takes_stop(model: str) -> bool:
-    """OpenAI's own reasoning models refuse stop sequences; compatible servers' take them."""
+@cache
+def is_reasoner(model: str) -> bool:
+    """Whether it is one of OpenAI's own reasoning models, which refuse `max_tokens`, sampling
+    controls and stop sequences. Those of compatible servers take them all."""
     found = _GPT.search(model)
-    return not _O_SERIES.search(model) and not (found and int(found[1]) >= 5)
+    return bool(_O_SERIES.search(model) or (found and int(found[1]) >= 5))
+
+
+REFUSED_BY_REASONERS = (
+    "max_tokens",
+    "temperature",
+    "top_p",
+    "presence_penalty",
+    "frequency_penalty",
+    "stop",
+)
+"""Fields that OpenAI's reasoning models refuse."""
+
+
+def suits(controls: tuple[str, ...], target: Target) -> bool:
+    """See `wire.dialect.Dialect.suits`."""
+    if not controls:
+        return True
+    if is_reasoner(target.model):
+        return all(name not in REFUSED_BY_REASONERS for name in controls)
+    return target.reasoning or "reasoning_effort" not in controls
 
 
 def _words(model: str) -> dict[str, str]:

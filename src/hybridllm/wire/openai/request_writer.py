@@ -22,7 +22,7 @@ from hybridllm.wire.conversation import (
 )
 from hybridllm.wire.dialect import DropPolicy, Target
 from hybridllm.wire.openai.message_writer import MessageWriter
-from hybridllm.wire.openai.models import effort_of, takes_stop, wants_thought
+from hybridllm.wire.openai.models import effort_of, is_reasoner, wants_thought
 from hybridllm.wire.openai.part_writer import WHERE
 from hybridllm.wire.openai.schemas import format_name, is_strict
 from hybridllm.wire.openai.signatures import NATIVE
@@ -102,7 +102,7 @@ def _limit(limit: int | None, target: Target) -> dict[str, int]:
     all know `max_tokens`, and not all its successor."""
     if limit is None:
         return {}
-    name = "max_completion_tokens" if target.reasoning else "max_tokens"
+    name = "max_completion_tokens" if is_reasoner(target.model) else "max_tokens"
     return {name: min(limit, target.max_output_tokens)}
 
 
@@ -217,7 +217,7 @@ def _sampling(
     """A model that reasons takes no sampling controls but their defaults. `top_k` is known to
     compatible servers alone."""
     made: dict[str, Any] = {}
-    fixed = target.reasoning and effort != "none"
+    fixed = is_reasoner(target.model) and effort != "none"
     for name, default in _DEFAULTS.items():
         value = getattr(sampling, name)
         if value is None or (fixed and value == default):
@@ -246,7 +246,7 @@ _DEFAULTS: dict[str, float] = {
 
 def _stop(stop: list[str], target: Target, policy: DropPolicy) -> list[str]:
     """OpenAI takes four sequences at most, its reasoning models none."""
-    if stop and target.reasoning and not takes_stop(target.model):
+    if stop and is_reasoner(target.model):
         policy.unsupported("stop", harmless=False, where=target.model)
         return []
     if len(stop) > _MAX_STOP:
