@@ -28,7 +28,7 @@ from hybridllm.config_file.load import KEYS
 from hybridllm.config_file.models import SaidModel
 from hybridllm.config_file.tasks import SaidQuality
 from hybridllm.store.schema import HOURLY_KEYS, HOURLY_SUMS, HOURLY_TOKENS, attempts, loaded
-from tests.docs.blocks import ROOT
+from tests.docs.blocks import PAGES, ROOT
 
 CONFIGURATION = (ROOT / "docs" / "configuration.md").read_text()
 LEDGER = (ROOT / "docs" / "ledger.md").read_text()
@@ -77,6 +77,13 @@ def written(field: FieldInfo) -> str | None:
         return None
     value = list(default) if isinstance(default, tuple) else default
     return f"`{json.dumps(value)}`"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_between_pages_leads_somewhere(page):
+    links = re.findall(r"\]\(([^)#\s]+)", page.read_text())
+    inside = [link for link in links if not link.startswith(("http://", "https://"))]
+    assert [link for link in inside if not (page.parent / link).exists()] == []
 
 
 @pytest.mark.parametrize(("heading", "kind"), SECTIONS.items())
