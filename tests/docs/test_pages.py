@@ -9,15 +9,18 @@ import pytest
 from msgspec import NODEFAULT, UNSET, Struct
 from msgspec.structs import FieldInfo, fields
 
+from hybridllm import config
 from hybridllm.catalog.files import ModelFile, PriceFile, RatesFile, TierFile
 from hybridllm.catalog.structs import Task
 from hybridllm.cli.cost import cost
 from hybridllm.config import (
     BreakerConfig,
+    Config,
     Deadlines,
     KeyConfig,
     LedgerConfig,
     ProviderConfig,
+    ResolvedProvider,
     RetryConfig,
     RoutingConfig,
     Rule,
@@ -97,6 +100,18 @@ def test_every_key_of_the_configuration_is_named_with_its_default(heading, kind)
             assert kind is SaidModel or rows[name] in IN_WORDS, name
         else:
             assert rows[name] == default, name
+
+
+def test_no_part_of_the_configuration_is_left_out():
+    """Config is the tree itself, and a ResolvedProvider is made of it: neither stands in a file."""
+    structs = {
+        kind
+        for kind in vars(config).values()
+        if isinstance(kind, type)
+        and issubclass(kind, Struct)
+        and kind.__module__ == config.__name__
+    }
+    assert structs - {Config, ResolvedProvider} <= set(SECTIONS.values())
 
 
 def test_a_new_models_defaults_are_the_catalogues():
