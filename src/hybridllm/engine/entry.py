@@ -113,7 +113,7 @@ class Entry:
     def answered(self, usage: Usage | None, output_bytes: int) -> Usage:
         """The reply is whole. Without the provider's `usage` it is estimated from
         `output_bytes` and marked so. Returns the usage that was priced."""
-        priced = usage if usage is not None else self._estimate(output_bytes)
+        priced = usage if usage is not None else self.estimate(output_bytes)
         self._close("ok", "", priced, estimated=usage is None, answered=True)
         return priced
 
@@ -122,7 +122,7 @@ class Entry:
         then lost may have, so its input is estimated."""
         self.status = error.status if self.status == 0 and error.body else self.status
         lost = self.status < 400 and error.code != NOT_SENT
-        usage = self._estimate(0) if lost else Usage()
+        usage = self.estimate(0) if lost else Usage()
         self._close("error", error.kind, usage, estimated=lost, answered=False)
 
     def cut(self, error: ProviderError, usage: Usage | None, output_tokens: int) -> None:
@@ -136,11 +136,12 @@ class Entry:
     def _partial(self, usage: Usage | None, output_tokens: int) -> Usage:
         """At least what the provider has said and what has been seen."""
         if usage is None:
-            usage = self._estimate(0)
+            usage = self.estimate(0)
         usage.output_tokens = max(usage.output_tokens, output_tokens)
         return usage
 
-    def _estimate(self, output_bytes: int) -> Usage:
+    def estimate(self, output_bytes: int) -> Usage:
+        """What the provider would say, as far as the bytes tell."""
         rate = self.model.tokens_per_kbyte
         return Usage(
             input_tokens=(self._trip.facts.text_bytes * rate + 999) // 1000,
@@ -160,8 +161,10 @@ class Entry:
         trip, runtime, model = self._trip, self._runtime, self.model
         cost = cost_of(model, usage, self.day)
         self.cost = cost or 0
-        if answered and runtime.baseline is not None:
-            self.baseline = cost_of(runtime.baseline, usage, self.day) or 0
+        # No chat model would have made an embedding: what it costs is what it saves nothing on.
+        rival = model if model.kind == "embedding" else runtime.baseline
+        if answered and rival is not None:
+            self.baseline = cost_of(rival, usage, self.day) or 0
         self._journal.record(
             Attempt(
                 request_id=trip.request_id,
@@ -192,7 +195,7 @@ class Entry:
                 reasoning_tokens=usage.reasoning_tokens,
                 cost=self.cost,
                 baseline=self.baseline,
-                baseline_model=runtime.config.routing.baseline if answered else "",
+                baseline_model=rival.id if answered and rival is not None else "",
                 usage_estimated=estimated,
                 unpriced=cost is None,
                 batch=False,
@@ -208,9 +211,12 @@ def _most_input(trip: Trip, model: Model) -> int:
     """No tokenizer makes more tokens of a text than it has bytes. What an image or a document
     makes is not in the body's size where it is sent as a URL, nor is what the provider keeps: the
     context window bounds it."""
+    window = model.context_window
+    if model.kind == "embedding":
+        window *= trip.facts.choices  # it bounds each input by itself
     if trip.facts.media or trip.facts.unseen_input:
-        return model.context_window
-    return min(len(trip.call.body), model.context_window)
+        return window
+    return min(len(trip.call.body), window)
 
 
 def _most_output(trip: Trip, model: Model) -> int:

@@ -84,9 +84,13 @@ def _providers(looks: Iterable[Look]) -> list[str]:
 
 
 def _set_a_key(looks: Iterable[Look], catalog: Catalog) -> str:
+    return set_a_key(_providers(looks), catalog)
+
+
+def set_a_key(providers: Iterable[str], catalog: Catalog) -> str:
     """Which environment variables would help."""
     names: list[str] = []
-    for provider in _providers(looks):
+    for provider in providers:
         spec = catalog.providers.get(provider)
         if spec is not None and spec.key_env:
             names.append(spec.key_env[0])

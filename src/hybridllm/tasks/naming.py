@@ -23,6 +23,11 @@ HEADER = "x-hybridllm-task"
 AUTO = "auto"
 
 
+def is_symbolic(model: str) -> bool:
+    """Whether a model name leaves the choice of the model to us."""
+    return model == AUTO or model.startswith(("task/", "tier/"))
+
+
 class Named(Struct, kw_only=True, frozen=True):
     """A request's task. `source` is header, label, model, rule, classifier or default; `requested`
     the catalogue id of a model asked for by name; `why` says in words how the task is known."""
@@ -56,8 +61,8 @@ class TaskNamer:
         Raises RequestError(NOT_FOUND), naming the field, for an unknown task, tier or model.
         """
         model = facts.model
-        symbolic = model == AUTO or model.startswith(("task/", "tier/"))
-        requested = None if symbolic else self._model(model)
+        symbolic = is_symbolic(model)
+        requested = None if symbolic else self.model(model)
         if header:
             task = self._task(header, HEADER)
             return Named(task=task, source="header", why=f"named by {HEADER}", requested=requested)
@@ -119,7 +124,8 @@ class TaskNamer:
             )
         return task
 
-    def _model(self, name: str) -> str:
+    def model(self, name: str) -> str:
+        """The catalogue id of a model by any of its names. Raises RequestError(NOT_FOUND)."""
         found = self._names.get(name)
         if found is None:
             remedy = "Send 'auto', 'task/<name>', 'tier/<tier>' or a name that /v1/models lists."
