@@ -22,9 +22,9 @@ from hybridllm.engine.refusal import refusal
 from hybridllm.engine.runtime import Runtime
 from hybridllm.engine.sessions import WARM_SECONDS, session_key
 from hybridllm.engine.trip import Trip
-from hybridllm.errors import ErrorKind, HybridError, ProviderError
+from hybridllm.errors import ErrorKind, HybridError, ProviderError, RequestError
 from hybridllm.routing import World, need_of
-from hybridllm.wire.dialect import DropPolicy, Inexpressible
+from hybridllm.wire.dialect import DropPolicy, Facts, Inexpressible
 
 
 class Engine:
@@ -33,7 +33,7 @@ class Engine:
 
     def __init__(self, runtime: Runtime, journal: Journal) -> None:
         self.runtime = runtime
-        self._journal = journal
+        self.journal = journal
 
     async def handle(self, call: Call) -> Answer:
         """Answer one call. Errors of ours and of providers become the caller's dialect's own; only
@@ -42,20 +42,26 @@ class Engine:
         trip: Trip | None = None
         try:
             trip = plan_trip(self.runtime, request_id, call)
-            return await _Journey(self.runtime, self._journal, trip).answer()
+            return await _Journey(self.runtime, self.journal, trip).answer()
         except HybridError as e:
             return refusal(e, call, request_id, trip)
 
     async def answer(self, call: Call) -> Answer:
         """As `handle`, but raises the HybridError: for callers in this process."""
         trip = plan_trip(self.runtime, new_request_id(), call)
-        return await _Journey(self.runtime, self._journal, trip).answer()
+        return await _Journey(self.runtime, self.journal, trip).answer()
 
 
 def plan_trip(runtime: Runtime, request_id: str, call: Call) -> Trip:
     """Read the request, name its task and plan its chain. Raises RequestError."""
-    facts = call.dialect.facts(call.body, call.shape)
+    return planned(runtime, request_id, call, call.dialect.facts(call.body, call.shape))
+
+
+def planned(runtime: Runtime, request_id: str, call: Call, facts: Facts) -> Trip:
+    """As `plan_trip`, of a request whose facts are known."""
     named = runtime.namer.name(facts, call.task)
+    if named.requested is not None:
+        _refuse_embedder(runtime.models[named.requested])
     now = time.monotonic()
     session = session_key(facts, call.session, call.key)
     known = runtime.sessions.get(session, now)
@@ -84,6 +90,15 @@ def plan_trip(runtime: Runtime, request_id: str, call: Call) -> Trip:
         session,
         requested=named.requested,
     )
+
+
+def _refuse_embedder(model: Model) -> None:
+    if model.kind == "embedding":
+        raise RequestError(
+            f"'{model.id}' makes embeddings and does not chat.",
+            field="model",
+            remedy="Send the request to the endpoint for embeddings, or name another model.",
+        )
 
 
 class _Journey:
