@@ -73,10 +73,11 @@ reasoning = st.one_of(
     st.builds(Reasoning, effort=st.sampled_from(["low", "medium", "high", "max"])),
     st.builds(
         Reasoning,
-        budget_tokens=st.sampled_from([0, -1, 1024, 3000]),
-        show=st.none(),
+        budget_tokens=st.sampled_from([1024, 3000]),
+        show=st.booleans(),
         effort=st.none(),
     ),
+    st.builds(Reasoning, budget_tokens=st.just(0)),
     st.builds(Reasoning, budget_tokens=st.just(-1), show=st.sampled_from([None, True, False])),
 )
 usages = st.builds(

@@ -205,7 +205,11 @@ def test_a_cache_breakpoint_of_the_whole_request_marks_its_last_block() -> None:
         ({}, None),
         (
             {"thinking": {"type": "enabled", "budget_tokens": 2000}},
-            Reasoning(budget_tokens=2000),
+            Reasoning(budget_tokens=2000, show=True),
+        ),
+        (
+            {"thinking": {"type": "enabled", "budget_tokens": 2000, "display": "omitted"}},
+            Reasoning(budget_tokens=2000, show=False),
         ),
         (
             {"thinking": {"type": "adaptive", "display": "omitted"}},

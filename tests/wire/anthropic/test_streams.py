@@ -433,6 +433,29 @@ def test_a_stream_without_a_start_still_has_one() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("usage", "split"),
+    [
+        (Usage(input_tokens=9, cache_write_tokens=3, output_tokens=2), None),
+        (
+            Usage(input_tokens=9, cache_write_tokens=3, cache_write_long_tokens=4),
+            {"ephemeral_5m_input_tokens": 3, "ephemeral_1h_input_tokens": 4},
+        ),
+    ],
+)
+def test_the_last_usage_splits_cache_writes_only_where_the_total_does_not_say_it(
+    usage: Usage, split: dict[str, int] | None
+) -> None:
+    """The SDK's own type of it has no such field."""
+    *_, delta, _ = messages(encoded([UsageUpdate(usage=usage), Ended()]))
+    counted: Any = delta["usage"]
+    written = usage.cache_write_tokens + usage.cache_write_long_tokens
+    assert counted["cache_creation_input_tokens"] == written
+    assert counted.get("cache_creation") == split
+    if split is None:
+        assert SDK_EVENT.validate_python(delta).usage.model_extra == {}
+
+
 def test_a_text_taken_up_again_is_a_block_of_its_own() -> None:
     events: list[Event] = [
         TextDelta(index=0, text="a"),

@@ -88,6 +88,15 @@ def test_an_anthropic_callers_effort_turns_no_thinking_on(model: str) -> None:
     assert off == ThinkingConfig({"type": "disabled"}) and off is not None and not off.on
 
 
+def test_an_anthropic_callers_budget_shows_thoughts_as_these_models_do_unasked() -> None:
+    asked = {"native": True, "budget_tokens": 5000, "show": True}
+    assert config(BOTH, **asked) == ThinkingConfig(enabled(5000))
+    shown = ADAPTIVE | {"display": "summarized"}
+    assert config(NEW, **asked) == ThinkingConfig(shown, "medium"), "it would not show them"
+    hidden = config(BOTH, **asked | {"show": False})
+    assert hidden == ThinkingConfig(enabled(5000) | {"display": "omitted"})
+
+
 def test_when_there_is_no_room_to_think() -> None:
     assert config(OLD, max_tokens=1024, effort="low") is None
     small = config(OLD, max_tokens=1025, effort="high")

@@ -216,7 +216,8 @@ def _output(request: _Body) -> OutputFormat | None:
 
 def _reasoning(thinking: _Thinking | None, config: _OutputConfig | None) -> Reasoning | None:
     """A budget of -1 is adaptive thinking, 0 is thinking turned off. A type of thinking that is
-    newer than this file counts as adaptive."""
+    newer than this file counts as adaptive. Models that take a budget show their thoughts unless
+    told otherwise; whether adaptive thinking is shown depends on the model."""
     effort = config.effort if config is not None else None
     if effort is not None and effort not in _EFFORTS:
         field = "output_config.effort"
@@ -230,5 +231,7 @@ def _reasoning(thinking: _Thinking | None, config: _OutputConfig | None) -> Reas
         if thinking.budget_tokens is None or thinking.budget_tokens < 1:
             required("thinking.budget_tokens", "It must be 1,024 or more.")
         budget = thinking.budget_tokens
-    show = None if thinking.display is None else thinking.display != "omitted"
+    show = True if thinking.type == "enabled" else None
+    if thinking.display is not None:
+        show = thinking.display != "omitted"
     return Reasoning(effort=effort, budget_tokens=budget, show=show)

@@ -17,7 +17,7 @@ from hybridllm.wire.anthropic.block_writer import tool_id
 from hybridllm.wire.anthropic.errors import stream_error
 from hybridllm.wire.anthropic.replies import UNKNOWN_ID
 from hybridllm.wire.anthropic.signatures import NATIVE, to_wire
-from hybridllm.wire.anthropic.usage import stop_reason, wire_usage
+from hybridllm.wire.anthropic.usage import delta_usage, stop_reason, wire_usage
 from hybridllm.wire.conversation import (
     BlockEnd,
     Ended,
@@ -142,7 +142,7 @@ class AnthropicStreamEncoder:
             "stop_reason": stop_reason(self._finished.finish, self._blocks.called),
             "stop_sequence": self._finished.stop_sequence,
         }
-        usage = wire_usage(self._usage)
+        usage = delta_usage(self._usage)
         return _event("message_delta", delta=delta, usage=usage) + _event("message_stop")
 
 

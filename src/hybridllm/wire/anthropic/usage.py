@@ -107,6 +107,15 @@ def wire_usage(usage: Usage | None) -> dict[str, Any]:
     return wire
 
 
+def delta_usage(usage: Usage | None) -> dict[str, Any]:
+    """`usage` of message_delta. The SDK's type does not split cache writes by lifetime there, so
+    that is left out where the total says it all."""
+    wire = wire_usage(usage)
+    if usage is None or not usage.cache_write_long_tokens:
+        del wire["cache_creation"]
+    return wire
+
+
 def neutral_finish(reason: str) -> Finish:
     return FINISHES.get(reason, Finish.OTHER)
 
