@@ -10,6 +10,7 @@ from hybridllm.wire.dialect import Dialect
 
 _MODULES = {
     "openai": "hybridllm.wire.openai",
+    "responses": "hybridllm.wire.responses",
     "anthropic": "hybridllm.wire.anthropic",
     "google": "hybridllm.wire.google",
 }

@@ -28,7 +28,9 @@ _HARMLESS = frozenset(
     {
         "functionDeclarations",
         "generationConfig.mediaResolution",
+        "include",
         "labels",
+        "max_tool_calls",
         "metadata",
         "moderation",
         "obfuscation",
@@ -36,12 +38,17 @@ _HARMLESS = frozenset(
         "prompt_cache_key",
         "prompt_cache_options",
         "prompt_cache_retention",
-        "safetySettings",
+        "reasoning.context",
+        "reasoning.mode",
+        "reasoning.summary",
         "safety_identifier",
+        "safetySettings",
         "service_tier",
         "store",
         "stream_options",
+        "tool_options",
         "toolConfig.functionCallingConfig.mode",
+        "truncation",
         "user",
         "verbosity",
     }
@@ -51,10 +58,12 @@ _HARMLESS = frozenset(
 _TRIVIAL: dict[str, tuple[Any, ...]] = {
     "generationConfig.candidateCount": (1,),
     "generationConfig.responseModalities": (["TEXT"],),
+    "include": ([], ["reasoning.encrypted_content"]),
     "logit_bias": ({},),
     "logprobs": (False,),
     "modalities": (["text"],),
     "n": (1,),
+    "store": (False,),
     "top_logprobs": (0,),
 }
 """Values that ask for what Anthropic does anyway."""

@@ -28,7 +28,9 @@ WHERE = "Google's generateContent API"
 
 _HARMLESS = frozenset(
     {
+        "include",
         "inference_geo",
+        "max_tool_calls",
         "metadata",
         "moderation",
         "obfuscation",
@@ -36,16 +38,27 @@ _HARMLESS = frozenset(
         "prompt_cache_key",
         "prompt_cache_options",
         "prompt_cache_retention",
+        "reasoning.context",
+        "reasoning.mode",
+        "reasoning.summary",
         "safety_identifier",
         "service_tier",
         "speed",
         "store",
         "stream_options",
+        "tool_options",
+        "truncation",
         "user",
         "verbosity",
     }
 )
 """Fields of other dialects that do not change what the answer may say."""
+
+_TRIVIAL: dict[str, tuple[Any, ...]] = {
+    "include": ([], ["reasoning.encrypted_content"]),
+    "store": (False,),
+}
+"""Values that ask for what is done anyway."""
 
 
 def write_request(conv: Conversation, target: Target, policy: DropPolicy) -> bytes:
@@ -82,8 +95,9 @@ def _extras(conv: Conversation, policy: DropPolicy) -> dict[str, Any]:
     """What Google's own reader kept; what another dialect's kept is dropped or refused."""
     if conv.origin == NATIVE:
         return dict(conv.extras)
-    for name in conv.extras:
-        policy.unsupported(name, harmless=name in _HARMLESS, where=WHERE)
+    for name, value in conv.extras.items():
+        if value not in _TRIVIAL.get(name, ()):
+            policy.unsupported(name, harmless=name in _HARMLESS, where=WHERE)
     return {}
 
 

@@ -19,7 +19,7 @@ _DATA_URL = re.compile(r"data:([^,]*?)(;base64)?,", re.DOTALL)
 _AUDIO = {"mp3": "audio/mp3", "wav": "audio/wav"}
 
 
-class _Mark(Struct):
+class Mark(Struct):
     """`prompt_cache_breakpoint`."""
 
     ttl: str | None = None
@@ -27,7 +27,7 @@ class _Mark(Struct):
 
 class _Typed(Struct):
     type: str
-    prompt_cache_breakpoint: _Mark | None = None
+    prompt_cache_breakpoint: Mark | None = None
 
 
 class _Text(Struct):
@@ -100,7 +100,7 @@ def read_texts(raw: Raw, path: str) -> list[Text]:
 
 def _part(raw: Raw, path: str) -> Part:
     typed = read(_typed, raw, path)
-    cache = _cache_of(typed.prompt_cache_breakpoint)
+    cache = cache_of(typed.prompt_cache_breakpoint)
     match typed.type:
         case "text":
             return Text(text=read(_text, raw, path).text, cache=cache)
@@ -119,7 +119,7 @@ def _part(raw: Raw, path: str) -> Part:
     return Opaque(origin=NATIVE, kind=typed.type, raw=bytes(raw).decode())
 
 
-def _cache_of(mark: _Mark | None) -> CacheMark | None:
+def cache_of(mark: Mark | None) -> CacheMark | None:
     """OpenAI's two lifetimes (30 minutes, 12 hours) are the shorter and the longer."""
     if mark is None:
         return None
@@ -130,7 +130,7 @@ def _image_part(image: _Url, path: str, cache: CacheMark | None) -> Media:
     if not image.url:
         required(path)
     if image.url.startswith("data:"):
-        media_type, data = _data_url(image.url, path)
+        media_type, data = data_url(image.url, path)
         return Media(media_type=media_type, data=data, detail=image.detail, cache=cache)
     return Media(media_type="", url=image.url, detail=image.detail, cache=cache)
 
@@ -140,14 +140,14 @@ def _file_part(file: _FileFields, path: str, cache: CacheMark | None) -> Media:
     if file.file_data:
         media_type, data = "application/pdf", file.file_data
         if data.startswith("data:"):
-            media_type, data = _data_url(data, f"{path}.file_data")
+            media_type, data = data_url(data, f"{path}.file_data")
         return Media(media_type=media_type, data=data, name=name, cache=cache)
     if not file.file_id:
         required(f"{path}.file_data", "Send the file's data, or a file_id.")
     return Media(media_type="", file_id=file.file_id, name=name, cache=cache)
 
 
-def _data_url(url: str, path: str) -> tuple[str, str]:
+def data_url(url: str, path: str) -> tuple[str, str]:
     """Media type and base64 text of a `data:` URL."""
     found = _DATA_URL.match(url)
     if found is None or not found[2] or not found[1] or found.end() == len(url):

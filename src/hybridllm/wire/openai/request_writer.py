@@ -32,15 +32,26 @@ _HARMLESS = frozenset(
         "context_management",
         "functionDeclarations",
         "generationConfig.mediaResolution",
+        "include",
         "inference_geo",
         "labels",
+        "max_tool_calls",
         "metadata",
+        "moderation",
+        "prompt_cache_options",
+        "prompt_cache_retention",
+        "reasoning.context",
+        "reasoning.mode",
+        "reasoning.summary",
         "safetySettings",
         "service_tier",
         "speed",
         "store",
+        "stream_options",
         "tool_options",
         "toolConfig.functionCallingConfig.mode",
+        "truncation",
+        "verbosity",
     }
 )
 """Fields of other dialects that do not change what the answer may say."""
@@ -49,6 +60,8 @@ _TRIVIAL: dict[str, tuple[Any, ...]] = {
     "generationConfig.candidateCount": (1,),
     "generationConfig.responseLogprobs": (False,),
     "generationConfig.responseModalities": (["TEXT"],),
+    "include": ([], ["reasoning.encrypted_content"]),
+    "store": (False,),
 }
 """Values that ask for what OpenAI does anyway."""
 
