@@ -1,11 +1,11 @@
-"""Anthropic's endpoints: messages, and the list of models in its shape."""
+"""Anthropic's endpoints: messages, counting their tokens, and the list of models in its shape."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 
 from hybridllm.engine.call import Answer
-from hybridllm.gateway.endpoint import Endpoint, Service, generate
+from hybridllm.gateway.endpoint import Endpoint, Service, counted, generate
 from hybridllm.gateway.listing import json_answer, listed
 from hybridllm.gateway.request import Request
 from hybridllm.wire.dialect import RequestShape
@@ -18,6 +18,11 @@ _SHAPE = RequestShape()
 async def messages(service: Service, request: Request) -> Answer:
     """POST /v1/messages"""
     return await generate(service, request, _DIALECT, _SHAPE)
+
+
+async def count_tokens(service: Service, request: Request) -> Answer:
+    """POST /v1/messages/count_tokens"""
+    return await counted(service, request, _DIALECT, _SHAPE)
 
 
 async def models(service: Service, request: Request) -> Answer:
@@ -36,4 +41,7 @@ async def models(service: Service, request: Request) -> Answer:
     return json_answer({"data": data, "has_more": False, "first_id": first, "last_id": last})
 
 
-ENDPOINTS: dict[tuple[str, str], Endpoint] = {("POST", "/v1/messages"): messages}
+ENDPOINTS: dict[tuple[str, str], Endpoint] = {
+    ("POST", "/v1/messages"): messages,
+    ("POST", "/v1/messages/count_tokens"): count_tokens,
+}

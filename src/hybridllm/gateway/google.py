@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Awaitable, Callable
 from functools import partial
 
 from hybridllm.engine.call import Answer
-from hybridllm.gateway.endpoint import Endpoint, Service, generate
+from hybridllm.gateway.endpoint import Endpoint, Service, counted, embeddings, generate
 from hybridllm.gateway.listing import json_answer, listed
 from hybridllm.gateway.request import Request
 from hybridllm.wire.dialect import RequestShape
+from hybridllm.wire.google.embeddings import BATCH_EMBED, EMBED
 from hybridllm.wire.registry import get_dialect
 
 _DIALECT = get_dialect("google")
@@ -30,11 +32,8 @@ def endpoint_of(method: str, path: str) -> Endpoint | None:
     if method != "POST" or found is None:
         return None
     model, action = found.groups()
-    if action == "generateContent":
-        return partial(generate_content, model)
-    if action == "streamGenerateContent":
-        return partial(stream_generate_content, model)
-    return None
+    answer = _ACTIONS.get(action)
+    return partial(answer, model) if answer is not None else None
 
 
 async def generate_content(model: str, service: Service, request: Request) -> Answer:
@@ -48,6 +47,36 @@ async def stream_generate_content(model: str, service: Service, request: Request
     return await generate(service, request, _DIALECT, shape)
 
 
+async def count_tokens(model: str, service: Service, request: Request) -> Answer:
+    """POST :countTokens"""
+    return await counted(service, request, _DIALECT, RequestShape(model=model))
+
+
+async def embed_content(model: str, service: Service, request: Request) -> Answer:
+    """POST :embedContent"""
+    return await embeddings(service, request, EMBED, RequestShape(model=model))
+
+
+async def batch_embed_contents(model: str, service: Service, request: Request) -> Answer:
+    """POST :batchEmbedContents"""
+    return await embeddings(service, request, BATCH_EMBED, RequestShape(model=model))
+
+
+_ACTIONS: dict[str, Callable[[str, Service, Request], Awaitable[Answer]]] = {
+    "generateContent": generate_content,
+    "streamGenerateContent": stream_generate_content,
+    "countTokens": count_tokens,
+    "embedContent": embed_content,
+    "batchEmbedContents": batch_embed_contents,
+}
+
+
+_METHODS = {
+    "chat": ("generateContent", "streamGenerateContent", "countTokens"),
+    "embedding": ("embedContent", "batchEmbedContents"),
+}
+
+
 async def models(service: Service, request: Request) -> Answer:
     """GET /v1beta/models"""
     service.gate.admit(request.key())
@@ -59,7 +88,7 @@ async def models(service: Service, request: Request) -> Answer:
                     "displayName": m.id,
                     "inputTokenLimit": m.input_tokens,
                     "outputTokenLimit": m.output_tokens,
-                    "supportedGenerationMethods": ["generateContent"],
+                    "supportedGenerationMethods": list(_METHODS[m.kind]),
                 }
                 for m in listed(service.engine.runtime)
             ]

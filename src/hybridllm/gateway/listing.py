@@ -21,6 +21,7 @@ class Listed(msgspec.Struct, frozen=True):
     created: int
     input_tokens: int = 0
     output_tokens: int = 0
+    kind: str = "chat"
 
 
 def listed(runtime: Runtime) -> list[Listed]:
@@ -36,7 +37,14 @@ def listed(runtime: Runtime) -> list[Listed]:
 
 def _listed(model: Model, as_of: int) -> Listed:
     created = _unix(model.released_on) if model.released_on else as_of
-    return Listed(model.id, model.provider, created, model.context_window, model.max_output_tokens)
+    return Listed(
+        id=model.id,
+        owner=model.provider,
+        created=created,
+        input_tokens=model.context_window,
+        output_tokens=model.max_output_tokens,
+        kind=model.kind,
+    )
 
 
 def _unix(day: str) -> int:
