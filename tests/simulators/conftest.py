@@ -1,6 +1,7 @@
 """Fresh simulators for each test, and the three official SDKs pointed straight at them."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import anthropic
 import openai
@@ -22,21 +23,40 @@ def sims(simulators: Simulators) -> Iterator[Simulators]:
     simulators.reset()
 
 
-@pytest.fixture
-def gpt(sims: Simulators) -> Iterator[openai.OpenAI]:
-    with openai.OpenAI(base_url=sims.openai_url, api_key=KEY, max_retries=0) as client:
-        yield client
+@dataclass(frozen=True)
+class Clients:
+    """Made once: to make a client takes longer than most calls."""
+
+    gpt: openai.OpenAI
+    claude: anthropic.Anthropic
+    gemini: genai.Client
+    speakers: dict[type[Speaker], Speaker]
+
+
+@pytest.fixture(scope="session")
+def clients(simulators: Simulators) -> Clients:
+    sims = simulators
+    return Clients(
+        openai.OpenAI(base_url=sims.openai_url, api_key=KEY, max_retries=0),
+        anthropic.Anthropic(base_url=sims.anthropic_url, api_key=KEY, max_retries=0),
+        google_client(sims),
+        {kind: kind(sims, KEY) for kind in SPEAKERS},
+    )
 
 
 @pytest.fixture
-def claude(sims: Simulators) -> Iterator[anthropic.Anthropic]:
-    with anthropic.Anthropic(base_url=sims.anthropic_url, api_key=KEY, max_retries=0) as client:
-        yield client
+def gpt(sims: Simulators, clients: Clients) -> openai.OpenAI:
+    return clients.gpt
 
 
 @pytest.fixture
-def gemini(sims: Simulators) -> genai.Client:
-    return google_client(sims)
+def claude(sims: Simulators, clients: Clients) -> anthropic.Anthropic:
+    return clients.claude
+
+
+@pytest.fixture
+def gemini(sims: Simulators, clients: Clients) -> genai.Client:
+    return clients.gemini
 
 
 def google_client(sims: Simulators, key: str = KEY) -> genai.Client:
@@ -50,7 +70,6 @@ def raw(sims: Simulators) -> Raw:
 
 
 @pytest.fixture(params=SPEAKERS, ids=[speaker.provider for speaker in SPEAKERS])
-def speaker(request: pytest.FixtureRequest, sims: Simulators) -> Speaker:
+def speaker(request: pytest.FixtureRequest, sims: Simulators, clients: Clients) -> Speaker:
     """One provider after the other, through its own SDK, behind one interface."""
-    made: Speaker = request.param(sims, KEY)
-    return made
+    return clients.speakers[request.param]

@@ -211,6 +211,8 @@ class Gemini:
         finish = reply.candidates[0].finish_reason if reply.candidates else None
         said.finish = finish.value if finish else said.finish
         usage = reply.usage_metadata
+        if usage is None:
+            return
         said.input = usage.prompt_token_count or 0
         said.output = (usage.candidates_token_count or 0) + (usage.thoughts_token_count or 0)
         said.cached = usage.cached_content_token_count or 0

@@ -7,34 +7,21 @@ import asyncio
 from itertools import count
 
 import msgspec
-from msgspec import structs
 
 from hybridllm.simulators.answering import answer
-from hybridllm.simulators.ask import Answer, Ask, Billed, Refused
+from hybridllm.simulators.ask import Ask, Billed, Refused
 from hybridllm.simulators.calls import CallRecord
 from hybridllm.simulators.control import Control
 from hybridllm.simulators.counting import encoding_for
-from hybridllm.simulators.directives import BadDirective, Directive, read_directive
+from hybridllm.simulators.delivery import Delivery, Work
+from hybridllm.simulators.directives import BadDirective, read_directive
 from hybridllm.simulators.exchange import Exchange, Gone, Receive, Scope, Send, TooLarge
 from hybridllm.simulators.faults import Fault
 from hybridllm.simulators.limits import Standing
 from hybridllm.simulators.provider import Generation, Headers, Incoming, Plain, Provider, header
 from hybridllm.simulators.world import World
 
-STALL_SECONDS = 3600.0
-_EVENTS_A_WRITE = 16
 _numbers = count(1)
-
-
-class Work(msgspec.Struct):
-    """A call that will be answered."""
-
-    endpoint: Generation
-    ask: Ask
-    directive: Directive
-    answers: list[Answer]
-    billed: Billed
-    headers: Headers
 
 
 class ProviderApp:
@@ -130,10 +117,8 @@ class ProviderApp:
             return
         record.status = 200
         await exchange.pause((world.profile.first_ms + work.directive.delay_ms) / 1000)
-        if work.ask.stream:
-            await self._stream(exchange, work, faults, record)
-        else:
-            await self._whole(exchange, work, faults, record)
+        delivery = Delivery(exchange, provider, world.profile, work, faults, record)
+        await (delivery.stream() if work.ask.stream else delivery.whole())
 
     def _prepare(
         self,
@@ -198,88 +183,6 @@ class ProviderApp:
             return Billed(input_tokens=tokens)
         return cache.implicit(scope, ask.prompt, tokens, minimum, encoding, now)
 
-    async def _whole(
-        self, exchange: Exchange, work: Work, faults: dict[str, Fault], record: CallRecord
-    ) -> None:
-        body = work.endpoint.whole(
-            work.ask, work.answers, _reported(work.billed, faults, record), record.request_id
-        )
-        pace = self._world.profile.tokens_per_second
-        await exchange.pause(work.billed.output_tokens / pace if pace else 0)
-        half = len(body) // 2
-        if "malformed" in faults:
-            body = body[:half]
-        if "stall" not in faults and "cut" not in faults:
-            await exchange.reply(200, body, work.headers)
-            return
-        length = header(b"content-length", len(body))
-        await exchange.start(200, [length, *work.headers], b"application/json")
-        await exchange.write(body[:half])
-        if "stall" in faults:
-            await exchange.pause(faults["stall"].seconds or STALL_SECONDS)
-        if "cut" in faults:
-            record.outcome = "cut"
-            await exchange.drop()
-            return
-        await exchange.write(body[half:], more=False)
-
-    async def _stream(
-        self, exchange: Exchange, work: Work, faults: dict[str, Fault], record: CallRecord
-    ) -> None:
-        profile, endpoint = self._world.profile, work.endpoint
-        usage = _reported(work.billed, faults, record)
-        events = endpoint.events(
-            work.ask, work.answers, usage, record.request_id, profile.event_tokens
-        )
-        await exchange.start(200, work.headers, endpoint.content_type(work.ask))
-        pause = work.directive.event_ms / 1000
-        if profile.tokens_per_second:
-            pause += work.billed.output_tokens / profile.tokens_per_second / len(events)
-        # A fault beyond the last event comes after it, where only the stream's end is missing.
-        breaks: dict[str, int] = {
-            kind: min(faults[kind].after_events, len(events))
-            for kind in ("stall", "cut", "malformed", "stream_error")
-            if kind in faults
-        }
-        at = 0
-        while True:
-            due = {kind: faults[kind] for kind, after in breaks.items() if after == at}
-            if due and await self._break(exchange, work, due, record, at):
-                return
-            if at >= len(events):
-                break
-            end = at + 1 if pause or breaks else at + _EVENTS_A_WRITE
-            await exchange.write(b"".join(events[at:end]))
-            await exchange.pause(pause)
-            at = min(end, len(events))
-        await exchange.write(b"", more=False)
-
-    async def _break(
-        self,
-        exchange: Exchange,
-        work: Work,
-        due: dict[str, Fault],
-        record: CallRecord,
-        at: int,
-    ) -> bool:
-        """What goes wrong after `at` events. True: the stream is over."""
-        if "malformed" in due:
-            await exchange.write(work.endpoint.broken_event(work.ask))
-        if "stall" in due:
-            await exchange.pause(due["stall"].seconds or STALL_SECONDS)
-        if "stream_error" in due:
-            refused = self._provider.failure(due["stream_error"])
-            record.outcome = "error"
-            own = work.endpoint.stream_error(work.ask, refused, at)
-            await exchange.write(own or self._provider.stream_error(refused, record.request_id))
-            await exchange.write(b"", more=False)
-            return True
-        if "cut" in due:
-            record.outcome = "cut"
-            await exchange.drop()
-            return True
-        return False
-
     async def _incoming(self, exchange: Exchange, model: str) -> Incoming:
         try:
             body = await exchange.body()
@@ -301,16 +204,3 @@ class ProviderApp:
         if refused.retry_after is not None:
             headers.append(header(b"retry-after", max(round(refused.retry_after), 0)))
         await exchange.reply(refused.status, self._provider.error(refused, request_id), headers)
-
-
-def _reported(billed: Billed, faults: dict[str, Fault], record: CallRecord) -> Billed | None:
-    """The usage that the reply shows."""
-    fault = faults.get("usage")
-    if fault is None:
-        return billed
-    record.reported = False
-    if fault.usage == "missing":
-        return None
-    if fault.usage == "zero":
-        return Billed()
-    return structs.replace(billed, output_tokens=billed.output_tokens * 10)
