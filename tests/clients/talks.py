@@ -437,7 +437,8 @@ class GoogleTalk:
 
     def _heard(self, chunks: list[types.GenerateContentResponse]) -> Heard:
         parts = [p for chunk in chunks for p in chunk.candidates[0].content.parts or ()]
-        self.contents.append(types.ModelContent(parts=parts))
+        if parts:
+            self.contents.append(types.ModelContent(parts=parts))
         self._calls = [part.function_call for part in parts if part.function_call]
         usage = chunks[-1].usage_metadata
         reasoning = usage.thoughts_token_count or 0
