@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.gateway.load import Generator, Upstream
+from benchmarks.gateway.load import Generator, Load, Upstream
 from benchmarks.gateway.machine import cpu_seconds, pss_kb, tree
 from benchmarks.gateway.quota import NoQuotaError, held
 from benchmarks.gateway.results import Memory, Results, Streams, Workers
@@ -74,30 +74,39 @@ def many_streams(
 
 
 def memory(
-    results: Results, generator: Generator, upstream: Upstream, requests: int, told: Told
+    results: Results,
+    generator: Generator,
+    upstream: Upstream,
+    *,
+    requests: int,
+    seconds: float,
+    told: Told,
 ) -> None:
-    """The gateway's memory at each tenth of `requests`."""
+    """The gateway's memory at each tenth of `requests`, or of `seconds` where that is sooner."""
     running = Running(GATEWAY, upstream.port)
+    done = 0
     try:
-        for tenth in range(1, _TENTHS + 1):
-            errors = _requests(generator, running, requests // _TENTHS)
-            done = requests // _TENTHS * tenth
-            results.memory.append(Memory(done, pss_kb(running.pid), errors))
-            told(f"memory: {results.memory[-1].pss_kb / 1024:.1f} MB after {done:,} requests")
+        for _ in range(_TENTHS):
+            load = _requests(generator, running, requests // _TENTHS, seconds / _TENTHS)
+            done += load.good
+            found = Memory(done, pss_kb(running.pid), load.errors, load.sample)
+            results.memory.append(found)
+            trouble = f", {found.errors} errors: {found.sample}" if found.errors else ""
+            told(f"memory: {found.pss_kb / 1024:.1f} MB after {done:,} requests{trouble}")
     finally:
         running.stop()
 
 
-def _requests(generator: Generator, running: Running, count: int) -> int:
-    """Answer `count` chats; how many of them went wrong."""
+def _requests(generator: Generator, running: Running, count: int, seconds: float = 60.0) -> Load:
+    """Answer `count` chats, or as many as are begun in `seconds`."""
     return generator.run(
         CHAT,
         [running.port],
         model=running.target.model(CHAT),
         headers=running.headers(CHAT),
-        seconds=3600,
+        seconds=seconds,
         requests=count,
-    )[0].errors
+    )[0]
 
 
 def workers(

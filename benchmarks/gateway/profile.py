@@ -17,6 +17,7 @@ from collections import Counter
 from pathlib import Path
 
 from benchmarks.gateway import peers
+from benchmarks.gateway.alone import BusyError, alone
 from benchmarks.gateway.build import ROOT
 from benchmarks.gateway.load import Generator, Upstream
 from benchmarks.gateway.machine import LOAD_CORE, cpu_seconds, pinned
@@ -124,9 +125,7 @@ def show_stacks(text: str) -> None:
 def profile(scenario: Scenario, target: Target, seconds: float, calls: bool) -> None:
     """Print where the time goes."""
     out = RUN / "calls.pstats"
-    RUN.mkdir(parents=True, exist_ok=True)
-    out.unlink(missing_ok=True)
-    with Upstream(RUN) as upstream:
+    with alone(), Upstream(RUN) as upstream:
         generator = Generator(RUN)
         running = Running(_counted(target, out) if calls else target, upstream.port)
         try:
@@ -137,8 +136,8 @@ def profile(scenario: Scenario, target: Target, seconds: float, calls: bool) -> 
                 show_stacks(_sampled(running, generator, scenario, seconds))
         finally:
             running.stop()
-    if calls:
-        pstats.Stats(str(out)).sort_stats("tottime").print_stats(_LINES)
+        if calls:
+            pstats.Stats(str(out)).sort_stats("tottime").print_stats(_LINES)
 
 
 def main() -> None:
@@ -153,6 +152,8 @@ def main() -> None:
         profile(names[options.scenario], TARGETS[options.target], options.seconds, options.calls)
     except peers.MissingError as e:
         sys.exit(f"py-spy cannot be installed ({e}); try --calls.")
+    except BusyError as e:
+        sys.exit(str(e))
 
 
 if __name__ == "__main__":

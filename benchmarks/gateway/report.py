@@ -128,10 +128,10 @@ def _scenario(results: Results, scenario: Scenario) -> Lines:
     head += ["reply p50 / p99 ms"]
     ratios = [
         (name, results.titles[name])
-        for name in ("relay", "litellm", "litellm-granian", "portkey")
+        for name in ("relay", "gateway")
         if results.of(scenario.name, name)
     ]
-    head += [f"beside {title}" for _, title in ratios]
+    head += [f"CPU beside {title}'s" for _, title in ratios]
     rows = []
     for target in results.titles:
         failed = results.failed.get(f"{target} {scenario.name}")

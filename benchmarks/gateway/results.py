@@ -70,6 +70,7 @@ class Memory(msgspec.Struct, frozen=True):
     requests: int
     pss_kb: int
     errors: int
+    sample: str = ""
 
 
 class Workers(msgspec.Struct, frozen=True):

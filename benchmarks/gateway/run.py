@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import platform
 import shlex
-import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -21,6 +20,7 @@ from pathlib import Path
 
 import msgspec
 from benchmarks.gateway import extras
+from benchmarks.gateway.alone import BusyError, alone
 from benchmarks.gateway.build import NoCompilerError
 from benchmarks.gateway.load import Generator, Upstream
 from benchmarks.gateway.machine import cores, description
@@ -46,6 +46,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=5, help="of a window")
     parser.add_argument("--warm", type=float, default=1, help="factor on the warm-up's length")
     parser.add_argument("--memory-requests", type=int, default=1_000_000)
+    parser.add_argument("--memory-seconds", type=float, default=300, help="no more than this")
     parser.add_argument("--quick", action="store_true", help="gateway and relay, windows alone")
     parser.add_argument("--json", action="store_true", help="print everything found as JSON")
     parser.add_argument("--output", type=Path, help="where to write the results as Markdown")
@@ -142,7 +143,14 @@ def _extras(
     with _noted(results, GATEWAY, "workers", told):
         extras.workers(results, generator, upstream, rounds=rounds, seconds=seconds, told=told)
     with _noted(results, GATEWAY, "memory", told):
-        extras.memory(results, generator, upstream, options.memory_requests, told)
+        extras.memory(
+            results,
+            generator,
+            upstream,
+            requests=options.memory_requests,
+            seconds=options.memory_seconds,
+            told=told,
+        )
 
 
 @contextmanager
@@ -159,7 +167,6 @@ def main() -> None:
     if sys.platform != "linux":
         sys.exit("The bench reads /proc and pins processes to cores: it runs on Linux.")
     options = _options()
-    shutil.rmtree(RUN, ignore_errors=True)
     results = Results(
         began=time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
         command=f"python -m benchmarks.gateway.run {shlex.join(sys.argv[1:])}".strip(),
@@ -179,8 +186,9 @@ def main() -> None:
             live.update(show_cpu(results), refresh=True)
 
         try:
-            measure(results, options, told)
-        except NoCompilerError as e:
+            with alone():
+                measure(results, options, told)
+        except (NoCompilerError, BusyError) as e:
             sys.exit(str(e))
     console.print(show_ratios(results))
     console.print(show_verdicts(results))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import shutil
 import sys
@@ -17,8 +18,8 @@ from benchmarks.gateway.machine import GATEWAY_CORE
 from benchmarks.gateway.process import Process, Request, free_port
 from benchmarks.gateway.scenarios import CHAT, PACES, Scenario
 
-RUN = BENCH / "run"
-"""Configurations, logs and ledgers of the run; emptied when one begins."""
+RUN = BENCH / "run" / str(os.getpid())
+"""Configurations, logs and ledgers of this run."""
 
 
 @dataclass
@@ -226,11 +227,11 @@ def _portkey(name: str, upstream_port: int) -> Plan:
     return Plan(command, port, {"NODE_ENV": "production"}, peers.PORTKEY, sent)
 
 
-GATEWAY = Target("gateway", "hybridllm gateway", _gateway(1), _our_versions, translates=True)
+GATEWAY = Target("gateway", "hybridllm", _gateway(1), _our_versions, translates=True)
 TWO_WORKERS = Target(
-    "gateway-2", "hybridllm gateway, 2 workers", _gateway(2), _our_versions, translates=True
+    "gateway-2", "hybridllm, 2 workers", _gateway(2), _our_versions, translates=True
 )
-RELAY = Target("relay", "bare relay, same client", _relay, _our_versions)
+RELAY = Target("relay", "bare relay", _relay, _our_versions)
 NGINX = Target("nginx", "nginx", _nginx, peers.nginx)
 LITELLM = Target("litellm", "LiteLLM", _litellm(), peers.litellm, warm=3, rate=20, patience=120)
 LITELLM_GRANIAN = Target(

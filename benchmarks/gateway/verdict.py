@@ -59,7 +59,10 @@ def us_chunk(window: Window) -> float:
 def verdicts(results: Results) -> list[Verdict]:
     """All targets in order; those of what was not measured too."""
     found = [*_cpu(results), *_chunks(results), *_latency(results), *_standing(results)]
-    errors = results.errors("gateway") + sum(s.load.errors for s in results.streams)
+    errors = results.errors("gateway") + sum(m.errors for m in results.memory)
+    errors += sum(s.load.errors for s in results.streams if s.target == "gateway")
+    errors += sum(each.errors for each in results.latencies if each.target == "gateway")
+    errors += results.workers.errors if results.workers is not None else 0
     found.append(Verdict("Requests that went wrong", float(errors), 0))
     found.append(Verdict("Requests that reached the upstream cut short", results.truncated, 0))
     return found
