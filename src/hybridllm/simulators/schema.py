@@ -28,6 +28,43 @@ _FORMATS = {
 }
 
 
+_NUMBERS = ("minItems", "maxItems", "minLength", "maxLength", "minimum", "maximum", "multipleOf")
+
+
+def fault_in(schema: Any, path: str = "") -> str | None:
+    """Where a JSON Schema is none ("properties.a.type"), or None. Google's numbers may be text."""
+    if isinstance(schema, bool):
+        return None
+    if not isinstance(schema, dict):
+        return path or "schema"
+    start = f"{path}." if path else ""
+    kinds = schema.get("type", "string")
+    for kind in kinds if isinstance(kinds, list) else [kinds]:
+        if not isinstance(kind, str):
+            return f"{start}type"
+    for name in ("properties", "$defs", "defs", "definitions"):
+        if not isinstance(schema.get(name, {}), dict):
+            return start + name
+    for name in ("required", "enum", "anyOf", "oneOf", "allOf"):
+        if not isinstance(schema.get(name, []), list):
+            return start + name
+    if not all(isinstance(name, str) for name in schema.get("required", ())):
+        return f"{start}required"
+    for name in _NUMBERS:
+        if isinstance(schema.get(name, 0), bool | list | dict | None):
+            return start + name
+    return _fault_within(schema, start)
+
+
+def _fault_within(schema: Schema, start: str) -> str | None:
+    inner = {f"{start}items": schema["items"]} if "items" in schema else {}
+    for name in ("properties", "$defs", "defs", "definitions"):
+        inner |= {f"{start}{name}.{key}": one for key, one in schema.get(name, {}).items()}
+    for name in ("anyOf", "oneOf", "allOf"):
+        inner |= {f"{start}{name}.{at}": one for at, one in enumerate(schema.get(name, ()))}
+    return next((found for at, one in inner.items() if (found := fault_in(one, at))), None)
+
+
 def instance_of(schema: Schema, seed: int = 0) -> Any:
     """A JSON value that the schema accepts, the same for the same seed."""
     return _value(schema, schema, seed, 0)
@@ -75,7 +112,8 @@ def _resolved(schema: Schema, root: Schema) -> Schema:
         merged["required"] = [*schema.get("required", ()), *part.get("required", ())]
         merged.pop("allOf", None)
         schema = merged
-    return schema
+    # Google takes a null for a field that is not there.
+    return {name: one for name, one in schema.items() if one is not None or name == "const"}
 
 
 def _choice(options: list[Any], root: Schema, depth: int) -> Any:

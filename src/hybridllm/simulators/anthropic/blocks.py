@@ -83,7 +83,7 @@ def read_blocks(content: Any, where: str, role: str, reading: Reading) -> None:
         if not isinstance(block, dict):
             raise errors.invalid(f"{place}: Input should be a valid dictionary")
         kind = block.get("type")
-        if kind not in _FIELDS:
+        if not isinstance(kind, str) or kind not in _FIELDS:
             _read_other(block, place, reading)
             continue
         extra_inputs(block, _FIELDS[kind], f"{place}.{kind}.")

@@ -11,6 +11,7 @@ from hybridllm.simulators.anthropic import errors
 from hybridllm.simulators.anthropic.blocks import Reading, extra_inputs, mark_of, read_blocks
 from hybridllm.simulators.ask import Ask, OfferedTool, Refused, Segment
 from hybridllm.simulators.models import ModelSpec, find_model
+from hybridllm.simulators.schema import fault_in
 
 FIELDS = frozenset(
     [
@@ -67,7 +68,7 @@ def read_messages_request(data: Any) -> Ask:
     model, spec = _model(data)
     _check_scalars(data)
     thinking, display = _thinking(data, spec)
-    reading = Reading([], thinks=data.get("thinking", {}).get("type") == "enabled")
+    reading = Reading([], thinks=(data.get("thinking") or {}).get("type") == "enabled")
     tools = _tools(data, reading)
     _system(data, reading)
     _messages(data, reading)
@@ -140,7 +141,8 @@ def _check_scalars(data: dict[str, Any]) -> None:
 def _thinking(data: dict[str, Any], spec: ModelSpec) -> tuple[int, str]:
     """The most reasoning allowed, and how it is shown."""
     thinking = data.get("thinking")
-    effort = (data.get("output_config") or {}).get("effort") or "high"
+    config = data.get("output_config")
+    effort = config.get("effort") if isinstance(config, dict) else None
     if thinking is None:
         return 0, ""
     if not isinstance(thinking, dict) or thinking.get("type") not in (
@@ -162,7 +164,7 @@ def _thinking(data: dict[str, Any], spec: ModelSpec) -> tuple[int, str]:
         raise errors.invalid("`temperature` may only be set to 1 when thinking is enabled.")
     display = thinking.get("display") or "summarized"
     if kind == "adaptive":
-        return _EFFORT.get(effort, 4096), display
+        return _EFFORT.get(str(effort or "high"), 4096), display
     budget = thinking.get("budget_tokens")
     if budget is None:
         raise errors.invalid("thinking.enabled.budget_tokens: Field required")
@@ -209,6 +211,8 @@ def _tool(tool: dict[str, Any], where: str) -> OfferedTool:
         raise errors.invalid(f"{where}.custom.input_schema: Field required")
     if schema.get("type") != "object":
         raise errors.invalid(f"{where}.custom.input_schema.type: Input should be 'object'")
+    if (wrong := fault_in(schema)) is not None:
+        raise errors.invalid(f"{where}.custom.input_schema: JSON schema is invalid at {wrong}")
     return OfferedTool(name, schema)
 
 
@@ -332,6 +336,8 @@ def _schema(data: dict[str, Any]) -> dict[str, Any] | None:
     schema = wanted.get("schema")
     if not isinstance(schema, dict):
         raise errors.invalid("output_config.format.schema: Field required")
+    if (wrong := fault_in(schema)) is not None:
+        raise errors.invalid(f"output_config.format.schema: JSON schema is invalid at {wrong}")
     _check_closed(schema)
     return schema
 

@@ -11,6 +11,7 @@ from hybridllm.simulators.google import errors
 from hybridllm.simulators.google.contents import Reading, read_contents, read_parts
 from hybridllm.simulators.google.names import list_of, message_of, snake
 from hybridllm.simulators.models import ModelSpec, find_model
+from hybridllm.simulators.schema import fault_in
 
 FIELDS = frozenset(
     [
@@ -215,7 +216,7 @@ def _thinking(config: dict[str, Any], spec: ModelSpec) -> tuple[int, bool]:
             raise errors.invalid("Thinking is not enabled for this model.")
         return 0, False
     if level is not None:
-        if level.upper() not in _LEVELS:
+        if not isinstance(level, str) or level.upper() not in _LEVELS:
             raise errors.invalid(
                 "Invalid value at 'generation_config.thinking_config.thinking_level', "
                 f'"{str(level)[:50]}"'
@@ -261,7 +262,10 @@ def _declaration(declaration: dict[str, Any], where: str) -> OfferedTool:
         )
     if "parameters" in declaration:
         check_schema(declaration["parameters"], f"{where}.parameters")
-    schema = declaration.get("parameters") or declaration.get("parametersJsonSchema")
+    standard = declaration.get("parametersJsonSchema")
+    if standard is not None and (wrong := fault_in(standard)) is not None:
+        raise errors.invalid(f"Invalid value at '{where}.parameters_json_schema.{wrong}'")
+    schema = declaration.get("parameters") or standard
     return OfferedTool(name, schema or {"type": "object", "properties": {}})
 
 
@@ -270,6 +274,8 @@ def check_schema(schema: Any, where: str) -> None:
     if not isinstance(schema, dict):
         raise errors.invalid(f"Invalid value at '{where}' (Message), expected an object.")
     named = message_of(schema, SCHEMA, where)
+    if (wrong := fault_in(named)) is not None:
+        raise errors.invalid(f"Invalid value at '{where}.{snake(wrong)}'")
     for name, inner in (named.get("properties") or {}).items():
         check_schema(inner, f"{where}.properties[{name!r}].value")
     if "items" in named:
@@ -325,6 +331,8 @@ def _response_schema(config: dict[str, Any]) -> tuple[dict[str, Any] | None, boo
     own, standard = config.get("responseSchema"), config.get("responseJsonSchema")
     if own is not None:
         check_schema(own, "generation_config.response_schema")
+    if standard is not None and (wrong := fault_in(standard)) is not None:
+        raise errors.invalid(f"Invalid value at 'generation_config.response_json_schema.{wrong}'")
     schema = own if own is not None else standard
     if schema is None:
         return None, mime == "application/json"

@@ -21,7 +21,7 @@ from hybridllm.simulators.openai.parameters import (
     read_model,
     read_tool_list,
 )
-from hybridllm.simulators.openai.strict import check_strict
+from hybridllm.simulators.openai.strict import check_format_schema
 
 ARGUMENTS = frozenset(
     [
@@ -203,15 +203,18 @@ def _named_choice(
     choice: dict[str, Any], offered: list[OfferedTool]
 ) -> tuple[list[OfferedTool], str | None]:
     if choice.get("type") == "allowed_tools":
-        allowed = choice.get("allowed_tools", {})
-        names = {
-            tool.get("function", {}).get("name")
-            for tool in allowed.get("tools", ())
-            if isinstance(tool, dict)
-        }
+        allowed = choice.get("allowed_tools")
+        tools = allowed.get("tools") if isinstance(allowed, dict) else None
+        if not isinstance(allowed, dict) or not isinstance(tools, list):
+            raise errors.missing("tool_choice.allowed_tools.tools")
+        functions = [tool.get("function") for tool in tools if isinstance(tool, dict)]
+        names = [one.get("name") for one in functions if isinstance(one, dict)]
         narrowed = [tool for tool in offered if tool.name in names]
         return narrowed, "*" if allowed.get("mode") == "required" else None
-    name = choice.get("function", {}).get("name")
+    function = choice.get("function")
+    if not isinstance(function, dict):
+        raise errors.missing("tool_choice.function")
+    name = function.get("name")
     if not any(tool.name == name for tool in offered):
         raise errors.invalid(
             f"Tool choice 'function' not found in 'tools' parameter: '{str(name)[:64]}'.",
@@ -224,8 +227,10 @@ def _tool(tool: Any, where: str) -> OfferedTool:
     if not isinstance(tool, dict):
         raise errors.wrong_type(where, "an object", tool)
     if tool.get("type") == "custom":
-        name = tool.get("custom", {}).get("name", "custom")
-        return OfferedTool(str(name), {"type": "object", "properties": {}})
+        custom = tool.get("custom")
+        if not isinstance(custom, dict) or not isinstance(custom.get("name"), str):
+            raise errors.missing(f"{where}.custom.name")
+        return OfferedTool(custom["name"], {"type": "object", "properties": {}})
     for name in tool.keys() - {"type", "function"}:
         raise errors.unknown(f"{where}.{name[:64]}")
     if tool.get("type") != "function":
@@ -273,6 +278,5 @@ def _response_format(
     schema = outer.get("schema", {})
     if not isinstance(schema, dict):
         raise errors.wrong_type("response_format.json_schema.schema", "an object", schema)
-    if outer.get("strict"):
-        check_strict(schema, f"response_format '{outer['name']}'", "response_format")
+    check_format_schema(schema, outer["name"], bool(outer.get("strict")), "response_format")
     return schema, False

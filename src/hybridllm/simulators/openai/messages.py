@@ -163,7 +163,7 @@ def _content(content: Any, where: str, role: str, segments: list[Segment]) -> st
         if not isinstance(part, dict):
             raise errors.wrong_type(place, "an object", part)
         kind = part.get("type")
-        if kind not in _PARTS:
+        if not isinstance(kind, str) or kind not in _PARTS:
             raise errors.invalid(
                 f"Invalid value: '{str(kind)[:50]}'. Supported values are: "
                 + ", ".join(f"'{name}'" for name in _PARTS)

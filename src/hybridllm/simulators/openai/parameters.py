@@ -10,6 +10,7 @@ from hybridllm.simulators.ask import OfferedTool, Refused
 from hybridllm.simulators.models import ModelSpec, find_model
 from hybridllm.simulators.openai import errors
 from hybridllm.simulators.openai.strict import check_strict
+from hybridllm.simulators.schema import fault_in
 
 EFFORT = {
     "none": 0,
@@ -78,7 +79,7 @@ def check_numbers(
 
 def read_effort(effort: Any, param: str) -> int:
     """The most reasoning tokens that an effort allows."""
-    if effort not in EFFORT:
+    if not isinstance(effort, str) or effort not in EFFORT:
         raise errors.one_of(effort, EFFORT, param)
     return EFFORT[effort]
 
@@ -129,6 +130,12 @@ def read_function(function: Mapping[str, Any], where: str) -> OfferedTool:
         raise errors.invalid(
             f"Invalid schema for function '{name}': schema must be a JSON Schema of 'type: "
             f'"object"\', got \'type: "{kind}"\'.',
+            f"{where}.parameters",
+            "invalid_function_parameters",
+        )
+    if (wrong := fault_in(schema)) is not None:
+        raise errors.invalid(
+            f"Invalid schema for function '{name}': In context={wrong}, schema is not valid.",
             f"{where}.parameters",
             "invalid_function_parameters",
         )

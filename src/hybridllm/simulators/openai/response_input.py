@@ -113,6 +113,8 @@ def _read_content(content: Any, where: str, read: Input) -> str:
         if not isinstance(part, dict):
             raise errors.wrong_type(place, "an object", part)
         kind = part.get("type")
+        if not isinstance(kind, str):
+            raise errors.missing(f"{place}.type")
         if kind in _TEXTS:
             text = part.get(_TEXTS[kind])
             if not isinstance(text, str):

@@ -22,7 +22,7 @@ from hybridllm.simulators.openai.parameters import (
 )
 from hybridllm.simulators.openai.response_input import read_input
 from hybridllm.simulators.openai.response_store import Item, ResponseStore
-from hybridllm.simulators.openai.strict import check_strict
+from hybridllm.simulators.openai.strict import check_format_schema
 
 ARGUMENTS = frozenset(
     [
@@ -203,7 +203,9 @@ def _tools(data: dict[str, Any]) -> tuple[list[OfferedTool], str | None]:
     if not isinstance(choice, dict):
         raise errors.one_of(choice, ("none", "auto", "required"), "tool_choice")
     if choice.get("type") == "allowed_tools":
-        names = {tool.get("name") for tool in choice.get("tools", ()) if isinstance(tool, dict)}
+        if not isinstance(choice.get("tools"), list):
+            raise errors.missing("tool_choice.tools")
+        names = [tool.get("name") for tool in choice["tools"] if isinstance(tool, dict)]
         narrowed = [tool for tool in offered if tool.name in names]
         return narrowed, "*" if choice.get("mode") == "required" else None
     if choice.get("type") != "function":
@@ -240,6 +242,5 @@ def _format(data: dict[str, Any], segments: list[Segment]) -> tuple[dict[str, An
     schema = wanted.get("schema")
     if not isinstance(schema, dict):
         raise errors.missing("text.format.schema")
-    if wanted.get("strict"):
-        check_strict(schema, f"response_format '{wanted['name']}'", "text.format.schema")
+    check_format_schema(schema, wanted["name"], bool(wanted.get("strict")), "text.format.schema")
     return schema, False

@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from hybridllm.simulators.openai import errors
+from hybridllm.simulators.schema import fault_in
 
 
 def check_strict(schema: Any, what: str, param: str, context: tuple[str, ...] = ()) -> None:
@@ -21,6 +22,19 @@ def check_strict(schema: Any, what: str, param: str, context: tuple[str, ...] = 
         check_strict(schema["items"], what, param, (*context, "items"))
     for at, option in enumerate(schema.get("anyOf") or ()):
         check_strict(option, what, param, (*context, "anyOf", str(at)))
+
+
+def check_format_schema(schema: dict[str, Any], name: str, strict: bool, param: str) -> None:
+    """A response format's schema. Raises Refused."""
+    if (wrong := fault_in(schema)) is not None:
+        raise errors.invalid(
+            f"Invalid schema for response_format '{name}': In context={wrong}, schema is not "
+            "valid.",
+            param,
+            "invalid_json_schema",
+        )
+    if strict:
+        check_strict(schema, f"response_format '{name}'", param)
 
 
 def _check_object(schema: dict[str, Any], what: str, param: str, context: tuple[str, ...]) -> None:
