@@ -33,7 +33,8 @@ class Facts(Struct, kw_only=True):
     structured output by JSON schema; `wants_json` any JSON mode. `thinks` says that the caller
     asks for reasoning.
     `foreign_signatures` says that the body holds reasoning signed by another provider and wrapped
-    by us (`sealing`), so it may not pass through as it stands. `cache_marked` says that the caller
+    by us (`sealing`), or lacks what another provider would have had to sign, so it may not pass
+    through as it stands. `cache_marked` says that the caller
     set cache breakpoints. `usage_requested`: OpenAI's stream_options.include_usage. `choices` is
     the number of answers asked for (OpenAI's n, Google's candidateCount). `controls` names the
     settings in the body that not every model of the dialect takes, as `Dialect.suits` knows them.

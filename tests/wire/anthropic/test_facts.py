@@ -173,6 +173,33 @@ def test_signatures_of_other_providers(block: dict[str, Any], foreign: bool) -> 
     assert saying(block, role="assistant").foreign_signatures is foreign
 
 
+FOREIGN_CALL = {"type": "tool_use", "id": "call_1", "name": "f", "input": {}}
+OWN_CALL = FOREIGN_CALL | {"id": "toolu_1"}
+THOUGHT = {"type": "thinking", "thinking": "", "signature": "abc"}
+
+
+@pytest.mark.parametrize(
+    ("blocks", "thinking", "lacks"),
+    [
+        ([FOREIGN_CALL], "enabled", True),
+        ([{"type": "text", "text": "x"}, OWN_CALL, FOREIGN_CALL], "enabled", True),
+        ([FOREIGN_CALL], "adaptive", False),
+        ([FOREIGN_CALL], None, False),
+        ([THOUGHT, FOREIGN_CALL], "enabled", False),
+        ([OWN_CALL], "enabled", False),
+    ],
+)
+def test_a_turn_taken_elsewhere_lacks_the_thought_that_a_budget_demands(
+    blocks: list[dict[str, Any]], thinking: str | None, lacks: bool
+) -> None:
+    """A caller's own mistake is the provider's to refuse; what another provider left out is not."""
+    facts = facts_of(
+        messages=[{"role": "assistant", "content": blocks}],
+        thinking=thinking and {"type": thinking, "budget_tokens": 2000},
+    )
+    assert facts.foreign_signatures is lacks
+
+
 def test_blocks_of_kinds_yet_to_come() -> None:
     facts = saying(
         {"type": "server_tool_use", "id": "s", "name": "web_search", "input": {}},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from base64 import b64decode, urlsafe_b64encode
 
+import pytest
 from google.genai import types
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -94,8 +95,9 @@ def test_google_is_sent_the_text_of_foreign_thoughts_alone() -> None:
     ]
 
 
-def test_gemini_3_is_told_why_a_call_is_unsigned() -> None:
-    call = written(THOUGHTS, "gemini-3-pro-preview")[2]
+@pytest.mark.parametrize("model", ["gemini-3-pro-preview", "gemini-3.1-pro", "gemini-4-argon"])
+def test_from_gemini_3_on_it_is_told_why_a_call_is_unsigned(model: str) -> None:
+    call = written(THOUGHTS, model)[2]
     assert call["thoughtSignature"] == "skip_thought_signature_validator"
     own: list[Part] = [
         ToolCall(id="c", name="f", arguments="{}", signature="QQ==", origin="google")

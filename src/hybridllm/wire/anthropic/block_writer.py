@@ -42,7 +42,7 @@ def tool_id(call_id: str) -> str:
     if _ID.fullmatch(call_id):
         return call_id
     digest = blake2b(call_id.encode(), digest_size=6).hexdigest()
-    return f"toolu_{_NOT_ID.sub('_', call_id)[:40]}_{digest}"
+    return f"call_{_NOT_ID.sub('_', call_id)[:40]}_{digest}"
 
 
 def arguments_object(arguments: str) -> Raw | None:

@@ -18,6 +18,8 @@ from hybridllm.wire.sealing import MARK
 from hybridllm.wire.splice import splice
 
 ROLES = frozenset({"user", "assistant", "system"})
+_OWN_CALL = "toolu_"
+"""How the ids of Claude's own calls begin."""
 
 
 class _Mark(Struct):
@@ -31,6 +33,7 @@ class _Block(Struct):
     signature: str | None = None
     data: str | None = None
     name: str | None = None
+    id: str | None = None
     source: Raw | UnsetType = UNSET
     input: Raw | UnsetType = UNSET
     content: str | list[_Block] | _Block | None = None
@@ -122,10 +125,31 @@ def read_facts(body: bytes) -> Facts:
         max_output_tokens=request.max_tokens,
         label=None if task is UNSET else task,
         session=None if request.session_id is UNSET else request.session_id,
-        foreign_signatures=tally.foreign,
+        foreign_signatures=tally.foreign or _misses_thought(request, tally),
         cache_marked=tally.marked or request.cache_control is not None,
         controls=_controls(request),
     )
+
+
+def _misses_thought(request: _Body, tally: _Tally) -> bool:
+    """Whether a turn of tool use that another provider took has no thought before it, though the
+    budget that is set for thinking makes Anthropic want one of its own there."""
+    if not tally.foreign_call or request.thinking is None or request.thinking.type != "enabled":
+        return False
+    return any(
+        _takes_foreign_call(message.content)
+        for message in request.messages or ()
+        if isinstance(message.content, list)
+    )
+
+
+def _takes_foreign_call(blocks: list[_Block]) -> bool:
+    thinks = bool(blocks) and blocks[0].type in ("thinking", "redacted_thinking")
+    return not thinks and any(_is_foreign_call(block) for block in blocks)
+
+
+def _is_foreign_call(block: _Block) -> bool:
+    return block.type == "tool_use" and not (block.id or "").startswith(_OWN_CALL)
 
 
 def _controls(request: _Body) -> tuple[str, ...]:
@@ -148,7 +172,15 @@ def _turn(message: _Message, path: str, tally: _Tally) -> Turn:
 class _Tally:
     """What the blocks of a request add up to."""
 
-    __slots__ = ("documents", "foreign", "marked", "media", "text_bytes", "tool_calls")
+    __slots__ = (
+        "documents",
+        "foreign",
+        "foreign_call",
+        "marked",
+        "media",
+        "text_bytes",
+        "tool_calls",
+    )
 
     def __init__(self) -> None:
         self.text_bytes = 0
@@ -156,6 +188,7 @@ class _Tally:
         self.documents = 0
         self.tool_calls = 0
         self.foreign = False
+        self.foreign_call = False
         self.marked = False
 
     def text_of(self, content: str | list[_Block], path: str) -> str:
@@ -196,6 +229,7 @@ class _Tally:
                 self._document(block, path)
             case "tool_use":
                 self.tool_calls += 1
+                self.foreign_call |= _is_foreign_call(block)
             case "thinking":
                 self.foreign |= (block.signature or "").startswith(MARK)
             case "redacted_thinking":

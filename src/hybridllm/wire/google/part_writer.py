@@ -22,6 +22,7 @@ from hybridllm.wire.conversation import (
 )
 from hybridllm.wire.dialect import DropPolicy, Inexpressible, Target
 from hybridllm.wire.google.signatures import NATIVE, SKIP_VALIDATION
+from hybridllm.wire.google.thinking import signs_calls
 
 _WHERE = "Google's generateContent API"
 _decode_object = msgspec.json.Decoder(dict[str, Raw]).decode
@@ -72,7 +73,7 @@ class PartWriter:
 
     def __init__(self, messages: list[Message], target: Target, policy: DropPolicy) -> None:
         self._policy = policy
-        self._signs_calls = target.reasoning and target.model.startswith("gemini-3")
+        self._signs_calls = target.reasoning and signs_calls(target.model)
         self._names = {
             part.id: part.name
             for message in messages
@@ -193,7 +194,7 @@ def _earlier_reasoning(parts: list[Part]) -> str:
 
 
 def _excuse_unsigned_call(written: list[dict[str, Any]]) -> None:
-    """Gemini 3 wants the first call of each step signed; another model's call cannot be."""
+    """From Gemini 3 on the first call of each step must be signed; another model's cannot be."""
     first = next((part for part in written if "functionCall" in part), None)
     if first is not None:
         first.setdefault("thoughtSignature", SKIP_VALIDATION)

@@ -20,8 +20,9 @@ FOREIGN_MARK = b64encode(MARK_BYTES)
 """How every wrapped signature begins on the wire: six bytes make exactly eight characters."""
 
 SKIP_VALIDATION = "skip_thought_signature_validator"
-"""What Google documents for calls that another model made: Gemini 3 refuses a function call of the
-current turn that has no signature. https://ai.google.dev/gemini-api/docs/thought-signatures"""
+"""What Google documents for calls that another model made: from Gemini 3 on, a function call of the
+current turn that has no signature is refused.
+https://ai.google.dev/gemini-api/docs/thought-signatures"""
 
 _SEALED = ":sealed"
 

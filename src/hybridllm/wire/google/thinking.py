@@ -16,8 +16,16 @@ from hybridllm.wire.effort import budget_to_effort, effort_to_budget
 
 _GENERATION = re.compile(r"gemini-(\d+)")
 _FIRST_WITH_LEVELS = 3
+_FIRST_THAT_SIGNS = 3
 _FLASH_LIMITS = (0, 24_576)
 _PRO_LIMITS = (128, 32_768)
+
+
+def signs_calls(model: str) -> bool:
+    """Whether the model signs its function calls and wants the signatures back: from Gemini 3 on.
+    https://ai.google.dev/gemini-api/docs/thought-signatures"""
+    found = _GENERATION.search(model)
+    return found is not None and int(found[1]) >= _FIRST_THAT_SIGNS
 
 
 def suits(controls: tuple[str, ...], target: Target) -> bool:
