@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+import msgspec
 from msgspec import Struct
 
 
@@ -90,7 +91,8 @@ class Price(Struct, frozen=True, kw_only=True):
 
 
 class Model(Struct, frozen=True, kw_only=True):
-    """A model as one provider sells it. `id` is `provider/name`; `name` is the wire name.
+    """A model as one provider sells it. `id` is `provider/name`, set by itself; `name` is the wire
+    name.
 
     `aliases` are further names that callers use for it. `tokens_per_kbyte` is how many tokens
     1,000 UTF-8 bytes of English text make, for estimates (integer, so routing stays in integers).
@@ -115,10 +117,11 @@ class Model(Struct, frozen=True, kw_only=True):
     deprecated_on: str | None = None
     released_on: str | None = None
     source: str = ""
+    id: str = ""
 
-    @property
-    def id(self) -> str:
-        return f"{self.provider}/{self.name}"
+    def __post_init__(self) -> None:
+        # Kept and not worked out at each use: the way of a request asks for it again and again.
+        msgspec.structs.force_setattr(self, "id", f"{self.provider}/{self.name}")
 
 
 class ProviderSpec(Struct, frozen=True, kw_only=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hybridllm.catalog.structs import Model, Rates, Usage
+from hybridllm.catalog.structs import Model, Price, Rates, Usage
 from hybridllm.pricing.rates import price_at, rates_for
 
 
@@ -36,14 +36,30 @@ def upper_bound(model: Model, day: str, max_input_tokens: int, max_output_tokens
     price = price_at(model, day)
     if price is None:
         return 0
+    dearest = _dearest.get(id(price))
+    if dearest is None or dearest[0] is not price:
+        dearest = _dearest[id(price)] = (price, *_dearest_rates(price))
+        if len(_dearest) > _MOST_KEPT:
+            _dearest.clear()
+    return max_input_tokens * dearest[1] + max_output_tokens * dearest[2]
+
+
+_MOST_KEPT = 4_096
+_dearest: dict[int, tuple[Price, int, int]] = {}
+"""By the identity of a price that is kept here and so stays that very one: prices are deep structs
+whose hash takes longer than what it would save."""
+
+
+def _dearest_rates(price: Price) -> tuple[int, int]:
+    """Of input of any kind, and of output."""
     tables = [price.rates, *(tier.rates for tier in price.tiers)]
-    dearest_input = max(
+    inputs = [
         rate
         for rates in tables
         for rate in (rates.input, rates.cache_read, rates.cache_write, rates.cache_write_long)
         if rate is not None
-    )
-    dearest_output = max(
+    ]
+    outputs = [
         rate for rates in tables for rate in (rates.output, rates.reasoning) if rate is not None
-    )
-    return max_input_tokens * dearest_input + max_output_tokens * dearest_output
+    ]
+    return max(inputs), max(outputs)
