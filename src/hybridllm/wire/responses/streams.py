@@ -273,9 +273,14 @@ class ResponsesStreamDecoder:
             if part is not None and (output, number) not in self._blocks:
                 kind = TextDelta if isinstance(part, Text) else RefusalDelta
                 out.append(kind(index=self._block(output, number).index, text=part.text))
-        for (of, content_index), block in self._blocks.items():
-            if of == output and content_index != _WHOLE:
-                _close(block, out)
+            self._end_part(output, number, out)
+        for of, number in list(self._blocks):
+            if of == output:
+                self._end_part(of, number, out)
+
+    def _end_part(self, output: int, content: int, out: list[Event]) -> None:
+        if (block := self._blocks.get((output, content))) is not None:
+            _close(block, out)
 
     def _thought_done(self, output: int, item: WireItem, out: list[Event]) -> None:
         thought = thought_of(thought_text(item), item.encrypted_content, item.id)
