@@ -123,6 +123,10 @@ class Upstream:
             cores=() if core is None else (core,),
         )
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def stats(self) -> dict[str, Any]:
         """Its own counts: requests, streams, truncated, refused, abandoned, open."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)

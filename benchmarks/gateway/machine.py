@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -65,9 +66,26 @@ def pss_kb(pid: int) -> int:
     return total
 
 
+def busy_seconds() -> float:
+    """CPU that all processes and the kernel have used, over all cores."""
+    user, nice, system, _, _, irq, softirq = _all_cores()[:7]
+    return (user + nice + system + irq + softirq) / _TICKS
+
+
 def stolen_seconds() -> float:
     """CPU that the host has given to others, over all cores."""
-    return int(Path("/proc/stat").read_text().split("\n", 1)[0].split()[8]) / _TICKS
+    return _all_cores()[7] / _TICKS
+
+
+def _all_cores() -> list[int]:
+    """The first line of /proc/stat, in ticks."""
+    return [int(n) for n in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]]
+
+
+def own_seconds() -> float:
+    """CPU that this process has used, and those of its children that have ended."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(each.ru_utime + each.ru_stime for each in used)
 
 
 def description() -> dict[str, str]:

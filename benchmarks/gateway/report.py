@@ -13,6 +13,9 @@ from rich.table import Table
 Row = Sequence[str]
 Lines = list[str]
 
+_QUIET = 0.1
+"""Of a core: more than this by other processes disturbs what is measured."""
+
 METHOD = """\
 ## How it is measured
 
@@ -44,6 +47,18 @@ def show_cpu(results: Results) -> Table:
         figures = (results.median(s.name, target, figure_of(s)) for s in WINDOWS)
         table.add_row(title, *("" if f is None else f"{f:,.1f}" for f in figures))
     return table
+
+
+def disturbance_text(results: Results) -> str:
+    """Whether the machine was the bench's own."""
+    share = results.disturbance()
+    text = f"Other processes, and the host, used {share:.0%} of a core meanwhile"
+    if share < _QUIET:
+        return f"{text}."
+    return (
+        f"{text}: the machine was not quiet, which makes every figure larger, the more so of what "
+        "uses more memory. Only figures of the same round can be compared."
+    )
 
 
 def show_verdicts(results: Results) -> Table:
@@ -92,7 +107,8 @@ def markdown(results: Results) -> str:
         "# The gateway beside its peers",
         "",
         f"Measured {results.began} by `{results.command}` ({results.rounds} rounds, windows of "
-        f"{results.seconds:g} s). This file is written by the bench; do not edit it.",
+        f"{results.seconds:g} s). This file is written by the bench; do not edit it. "
+        + disturbance_text(results),
         "",
         *(f"- {name}: {value}" for name, value in results.machine.items()),
         *(f"- {results.titles[t]}: {version}" for t, version in results.versions.items()),

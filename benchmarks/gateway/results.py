@@ -10,13 +10,15 @@ from benchmarks.gateway.load import Load, Times
 
 
 class Window(msgspec.Struct, frozen=True):
-    """One target under one scenario's load for some seconds. CPU is the target's process tree's."""
+    """One target under one scenario's load for some seconds. CPU is the target's process tree's,
+    `others_seconds` that of processes that have nothing to do with the bench."""
 
     scenario: str
     target: str
     round: int
     load: Load
     cpu_seconds: float
+    others_seconds: float
     stolen_seconds: float
     pss_kb: int
 
@@ -129,6 +131,12 @@ class Results(msgspec.Struct):
         below = {w.round: figure(w) for w in self.of(*to)}
         ratios = [figure(w) / below[w.round] for w in self.of(*of) if below.get(w.round, 0.0) > 0]
         return statistics.median(ratios) if ratios else None
+
+    def disturbance(self) -> float:
+        """What share of a core processes of others used while it was measured, and the host took,
+        over all windows."""
+        used = sum(w.others_seconds + w.stolen_seconds for w in self.windows)
+        return used / max(0.001, sum(w.load.seconds for w in self.windows))
 
     def errors(self, target: str) -> int:
         """Requests of all windows that were not answered as they should be."""

@@ -6,7 +6,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from benchmarks.gateway.load import Generator, Load, Upstream
-from benchmarks.gateway.machine import cpu_seconds, pss_kb, stolen_seconds
+from benchmarks.gateway.machine import (
+    busy_seconds,
+    cpu_seconds,
+    own_seconds,
+    pss_kb,
+    stolen_seconds,
+)
 from benchmarks.gateway.results import Latency, Results, Window
 from benchmarks.gateway.scenarios import CHAT, WINDOWS, Scenario
 from benchmarks.gateway.targets import Running
@@ -60,7 +66,7 @@ class Rounds:
 
     def _window(self, each: Running, scenario: Scenario, number: int) -> None:
         self._load(each, scenario, each.target.warm * self._warm)
-        cpu, stolen = cpu_seconds(each.pid), stolen_seconds()
+        cpu, stolen, others = cpu_seconds(each.pid), stolen_seconds(), self._others(each)
         load = self._load(each, scenario, self._seconds)
         window = Window(
             scenario=scenario.name,
@@ -68,6 +74,7 @@ class Rounds:
             round=number,
             load=load,
             cpu_seconds=cpu_seconds(each.pid) - cpu,
+            others_seconds=max(0.0, self._others(each) - others),
             stolen_seconds=stolen_seconds() - stolen,
             pss_kb=pss_kb(each.pid),
         )
@@ -79,6 +86,11 @@ class Rounds:
         )
         trouble = f", {load.errors} errors: {load.sample}" if load.errors else ""
         self._told(f"round {number + 1}: {scenario.title}: {each.target.title}: {figure}{trouble}")
+
+    def _others(self, each: Running) -> float:
+        """CPU seconds of all that is neither the target, the upstream, the generator nor us."""
+        ours = cpu_seconds(each.pid) + cpu_seconds(self._upstream.pid) + own_seconds()
+        return busy_seconds() - ours
 
     def _load(
         self,

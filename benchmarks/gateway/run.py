@@ -26,7 +26,13 @@ from benchmarks.gateway.load import Generator, Upstream
 from benchmarks.gateway.machine import cores, description
 from benchmarks.gateway.peers import MissingError
 from benchmarks.gateway.process import StartError
-from benchmarks.gateway.report import markdown, show_cpu, show_ratios, show_verdicts
+from benchmarks.gateway.report import (
+    disturbance_text,
+    markdown,
+    show_cpu,
+    show_ratios,
+    show_verdicts,
+)
 from benchmarks.gateway.results import Results
 from benchmarks.gateway.rounds import Rounds
 from benchmarks.gateway.targets import GATEWAY, RELAY, RUN, TARGETS, Running, Target, chosen
@@ -192,6 +198,7 @@ def main() -> None:
             sys.exit(str(e))
     console.print(show_ratios(results))
     console.print(show_verdicts(results))
+    console.print(disturbance_text(results))
     output = options.output or (None if options.quick else RESULTS)
     if output is not None:
         output.write_text(markdown(results))

@@ -154,13 +154,13 @@ class Steps:
             for _ in range(_CALLS):
                 await request()
         stats = pstats.Stats(profile)
-        total: int = stats.total_calls
+        total: int = vars(stats)["total_calls"]
         print(f"{scenario.title}: {total / _CALLS:.0f} calls of functions a request")
         stats.sort_stats("ncalls").print_stats(30)
         stats.sort_stats("tottime").print_stats(30)
 
     def _request(self, scenario: Scenario) -> Callable[[], Awaitable[None]]:
-        upstreams: dict[str, Any] = self._runtime.upstreams  # type: ignore[assignment]
+        upstreams: dict[str, Any] = self._runtime.upstreams
         upstreams["bench"] = _Upstream(self._real, scenario.stream)
         call = _call(scenario)
 

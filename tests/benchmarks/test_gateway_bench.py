@@ -34,6 +34,7 @@ from benchmarks.gateway.scenarios import (
     WINDOWS,
     Scenario,
 )
+from benchmarks.gateway.steps import Steps
 from benchmarks.gateway.targets import RELAY
 from benchmarks.gateway.verdict import Verdict, us_request
 
@@ -215,6 +216,18 @@ def test_a_reply_that_is_not_right_is_counted(
     assert load.sample
 
 
+async def test_the_steps_of_a_request_can_be_taken_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in gateway_env().items():
+        monkeypatch.setenv(name, value)
+    steps = Steps(tmp_path, seconds=0.0001)
+    for scenario in (CHAT, CHAT_CROSS, STREAM, STREAM_CROSS):
+        await steps.way(scenario.name, scenario)
+    steps.parts()
+    assert "chunk translated, alone" in capsys.readouterr().out
+
+
 # -- what is made of the figures
 
 
@@ -231,6 +244,7 @@ def window(target: str, number: int, cpu: float, errors: int = 0) -> Window:
         round=number,
         load=load,
         cpu_seconds=cpu,
+        others_seconds=0.5,
         stolen_seconds=0,
         pss_kb=50_000,
     )
@@ -250,6 +264,13 @@ def test_a_ratio_is_within_the_round_so_that_noise_cancels() -> None:
     )
     assert made.ratio(("chat", "gateway"), ("chat", "relay"), us_request) == pytest.approx(2)
     assert made.median("chat", "gateway", us_request) == pytest.approx(400)
+
+
+def test_a_machine_that_is_not_quiet_is_said_to_be_so() -> None:
+    noisy = results(window("gateway", 0, 0.2))
+    assert noisy.disturbance() == pytest.approx(0.5)
+    assert "not quiet" in markdown(noisy)
+    assert "not quiet" not in markdown(results())
 
 
 def test_a_window_with_errors_makes_no_figure() -> None:
