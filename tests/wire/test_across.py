@@ -38,6 +38,7 @@ TARGETS = {
     "openai": Target(model="gpt-4o", max_output_tokens=9000, reasoning=False),
     "anthropic": Target(model="claude-sonnet-4-6", max_output_tokens=9000),
     "google": Target(model="gemini-2.5-pro", max_output_tokens=9000),
+    "responses": Target(model="gpt-4o", max_output_tokens=9000, reasoning=False),
 }
 PAIRS = list(permutations(TARGETS, 2))
 SCHEMA = {
@@ -56,7 +57,7 @@ pictures = st.just(Media(media_type="image/png", data="AAAA"))
 
 @st.composite
 def conversations(draw: st.DrawFn) -> Conversation:
-    """What all three dialects can say."""
+    """What all dialects can say."""
     messages: list[Message] = []
     for turn in range(draw(st.integers(1, 3))):
         asked: list[Part] = [Text(text=draw(texts)), *draw(st.lists(pictures, max_size=1))]
@@ -91,7 +92,7 @@ def conversations(draw: st.DrawFn) -> Conversation:
             st.sampled_from([None, OutputFormat(kind="schema", schema=SCHEMA, strict=True)])
         ),
         stop=draw(st.lists(names, max_size=4, unique=True)),
-        max_output_tokens=draw(st.integers(1, 9000)),
+        max_output_tokens=draw(st.integers(16, 9000)),
         sampling=Sampling(temperature=draw(st.none() | st.floats(0, 1))),
         stream=draw(st.booleans()),
     )
@@ -144,6 +145,8 @@ def _said(part: Part) -> Any:
 @settings(deadline=None, max_examples=40)
 @given(conv=conversations())
 def test_a_request_means_the_same(caller: str, provider: str, conv: Conversation) -> None:
+    if "responses" in (caller, provider):
+        conv.stop = []  # which that one cannot say
     asked = carried(conv, caller)
     assert meaning(asked) == meaning(conv) and asked.origin == caller
     assert meaning(carried(asked, provider)) == meaning(conv)
@@ -158,6 +161,7 @@ OWN_THOUGHTS: dict[str, list[Part]] = {
         Thinking(sealed="c2VhbA==", origin="anthropic"),
     ],
     "google": [Thinking(text="Hm.", signature="c2ln", origin="google")],
+    "responses": [Thinking(sealed="c2VhbA==", origin="openai")],
 }
 usages = st.builds(
     Usage,

@@ -74,8 +74,8 @@ custom_output = Opaque(
     kind="custom_tool_call_output",
     raw='{"type":"custom_tool_call_output","call_id":"call_c","output":"a b"}',
 )
-searches = st.just(
-    Tool(name="web_search", opaque='{"type":"web_search"}', origin="responses"),
+painters = st.just(
+    Tool(name="image_generation", opaque='{"type":"image_generation"}', origin="responses"),
 )
 custom_tools = st.just(
     Tool(name="run", opaque='{"type":"custom","name":"run"}', origin="responses"),
@@ -116,7 +116,7 @@ def turns(draw: st.DrawFn) -> list[Message]:
 def conversations(draw: st.DrawFn) -> Conversation:
     """A whole request of a caller of this dialect."""
     defined = draw(
-        st.lists(functions | searches | custom_tools, max_size=3, unique_by=lambda t: t.name)
+        st.lists(functions | painters | custom_tools, max_size=3, unique_by=lambda t: t.name)
     )
     choice, parallel = None, None
     if defined:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from hypothesis import given, settings
-from openai.types.responses import Response
+from openai.types.responses import Response, ResponseOutputMessage, ResponseOutputRefusal
 
 from hybridllm.catalog.structs import Usage
 from hybridllm.errors import ErrorKind, ProviderError
@@ -284,11 +284,13 @@ def test_every_finish_can_be_said(finish: Finish) -> None:
 def test_a_refusal_that_is_written_out_is_a_whole_answer() -> None:
     reply = Reply(id="", model="m", parts=[Refusal(text="no")], finish=Finish.REFUSAL)
     made = Response.model_validate_json(DIALECT.encode_reply(reply), strict=True)
-    assert made.status == "completed" and made.output[0].content[0].refusal == "no"  # type: ignore[union-attr]
+    item = made.output[0]
+    assert made.status == "completed" and isinstance(item, ResponseOutputMessage)
+    assert item.content == [ResponseOutputRefusal(type="refusal", refusal="no")]
 
 
 def test_reasoning_of_open_models_is_read() -> None:
-    item = {"type": "reasoning", "id": "rs_1", "summary": []}
+    item: dict[str, Any] = {"type": "reasoning", "id": "rs_1", "summary": []}
     item["content"] = [{"type": "reasoning_text", "text": "hm"}]
     (thought,) = DIALECT.decode_reply(response(item)).parts
     assert thought == Thinking(text="hm", origin="openai", id="rs_1")

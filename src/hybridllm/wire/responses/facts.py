@@ -91,7 +91,8 @@ def read_facts(body: bytes) -> Facts:
     if request.model is UNSET or not request.model:
         required("model", "Name a model, a task as 'task/<name>', or 'auto'.")
     previous = request.previous_response_id or None
-    unseen = previous is not None or not (request.conversation is NULL and request.prompt is NULL)
+    kept = (request.conversation, request.prompt)
+    unseen = previous is not None or any(bytes(one) != b"null" for one in kept)
     if not request.input and not unseen:
         required("input", "Send a text, or a list of at least one item.")
     limit = request.max_output_tokens

@@ -166,12 +166,10 @@ def _function(tool: Tool, native: bool) -> dict[str, Any]:
     made: dict[str, Any] = {"type": "function", "name": tool.name}
     if tool.description is not None:
         made["description"] = tool.description
-    if tool.schema is not None or not native:
-        made["parameters"] = tool.schema
+    made["parameters"] = tool.schema
+    made["strict"] = tool.strict
     if not native:
         made["strict"] = bool(tool.strict) and tool.schema is not None and is_strict(tool.schema)
-    elif tool.strict is not None:
-        made["strict"] = tool.strict
     return made
 
 
