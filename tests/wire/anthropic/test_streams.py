@@ -25,6 +25,7 @@ from hybridllm.wire.conversation import (
     Finish,
     Finished,
     OpaqueBlock,
+    Part,
     RefusalDelta,
     Reply,
     Started,
@@ -454,6 +455,33 @@ def test_the_last_usage_splits_cache_writes_only_where_the_total_does_not_say_it
     assert counted.get("cache_creation") == split
     if split is None:
         assert SDK_EVENT.validate_python(delta).usage.model_extra == {}
+
+
+SIGNED_ANSWER: list[Event] = [
+    TextDelta(index=0, text="It works."),
+    ThinkingSigned(index=1, signature="c2ln", origin="google"),
+]
+
+
+def test_the_last_block_is_the_answer_not_the_signature_after_it() -> None:
+    """Claude Code prints the last block: a signed end of Gemini's would make it print nothing."""
+    found = assembled(DIALECT.stream_decoder().feed(encoded([*SIGNED_ANSWER, Ended()])))
+    assert found.parts == [Text(text="It works.")]
+    parts: list[Part] = [Text(text="It works."), Thinking(signature="c2ln", origin="google")]
+    whole = json.loads(DIALECT.encode_reply(Reply(id="m", model="m", parts=parts)))
+    assert [block["type"] for block in whole["content"]] == ["text"]
+
+
+@pytest.mark.parametrize(
+    "origin", ["google", "anthropic"], ids=["before another block", "of Anthropic's own"]
+)
+def test_a_signature_after_a_text_is_kept_otherwise(origin: str) -> None:
+    signed = ThinkingSigned(index=1, signature="c2ln", origin=origin)
+    further: list[Event] = [TextDelta(index=2, text="And.")] if origin == "google" else []
+    found = assembled(
+        DIALECT.stream_decoder().feed(encoded([SIGNED_ANSWER[0], signed, *further, Ended()]))
+    )
+    assert found.parts[1] == Thinking(signature="c2ln", origin=origin)
 
 
 def test_a_text_taken_up_again_is_a_block_of_its_own() -> None:

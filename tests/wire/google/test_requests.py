@@ -333,6 +333,27 @@ def test_foreign_fields_are_dropped_or_refused_by_name() -> None:
     assert policy.dropped == ["store", "n"]
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "dropped"),
+    [
+        ("context_management", {"edits": []}, True),
+        ("diagnostics", {}, True),
+        ("n", 1, False),
+        ("logprobs", False, False),
+        ("logprobs", None, False),
+        ("container", None, False),
+    ],
+)
+def test_fields_that_change_no_answer_stand_in_no_ones_way(
+    name: str, value: Any, dropped: bool
+) -> None:
+    said = [Message(role="user", parts=[Text(text="x")])]
+    conv = Conversation(model="m", messages=said, origin="anthropic", extras={name: value})
+    policy = DropPolicy()
+    assert name not in written(conv, policy=policy)
+    assert policy.dropped == ([name] if dropped else [])
+
+
 def test_system_text_in_mid_conversation_and_alone() -> None:
     later = Message(role="system", parts=[Text(text="now in German")])
     user = Message(role="user", parts=[Text(text="x")])

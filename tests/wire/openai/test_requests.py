@@ -555,6 +555,7 @@ def test_choosing_among_some_tools_leaves_out_the_others() -> None:
     ("name", "value", "harmless"),
     [
         ("context_management", {"edits": []}, True),
+        ("diagnostics", {}, True),
         ("tool_options", {"f": {}}, True),
         ("safetySettings", [], True),
         ("container", "c", False),

@@ -14,6 +14,7 @@ from hybridllm.wire.anthropic.signatures import (
     call_signature,
     joined_calls,
     redacted,
+    signs_answer,
     thinking,
     thinking_blocks,
 )
@@ -106,7 +107,7 @@ def _part(raw: Raw) -> Part:
 def write_reply(reply: Reply) -> bytes:
     """A Message of the assistant."""
     content: list[dict[str, Any]] = []
-    for part in reply.parts:
+    for part in reply.parts[:-1] if signs_answer(reply.parts) else reply.parts:
         content += _blocks(part)
     calls = any(block["type"] == "tool_use" for block in content)
     return msgspec.json.encode(

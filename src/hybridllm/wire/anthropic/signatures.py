@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hybridllm.wire.conversation import Part, Thinking, ToolCall
+from hybridllm.wire.conversation import Part, Text, Thinking, ToolCall
 from hybridllm.wire.sealing import unwrap, wrap
 
 NATIVE = "anthropic"
@@ -52,6 +52,23 @@ def call_signature(call: ToolCall) -> list[dict[str, Any]]:
         return []
     signature = to_wire(call.signature, call.origin)
     return [{"type": "thinking", "thinking": "", "signature": signature}]
+
+
+def signs_answer(parts: list[Part]) -> bool:
+    """Whether the last part is no more than the signature of another provider's whole answer.
+
+    Google's newest models sign an answer after its last word. A block after the text hides the
+    answer from clients that take the last one for it, as Claude Code does, and that signature need
+    not come back: it is left out."""
+    if len(parts) < 2 or not isinstance(parts[-2], Text):
+        return False
+    last = parts[-1]
+    return (
+        isinstance(last, Thinking)
+        and last.origin != NATIVE
+        and not last.text
+        and last.sealed is None
+    )
 
 
 def joined_calls(parts: list[Part]) -> list[Part]:

@@ -148,13 +148,16 @@ class AnthropicStreamEncoder:
 
 class _Blocks:
     """Writes one block after another. `calling`: the open one is a tool call; `called`: there has
-    been one."""
+    been one. A signature after a text waits for a block to follow, and is left out where none does
+    (see `signatures.signs_answer`)."""
 
     def __init__(self) -> None:
         self._number = 0
         self._kind = ""
         self._origin = ""
         self._signed = False
+        self._said = False
+        self._held: ThinkingSigned | None = None
         self.called = False
 
     @property
@@ -205,8 +208,9 @@ class _Blocks:
         """Open a block of this kind unless one is open; end any other."""
         if self._kind == kind:
             return b""
-        out = self.close()
+        out = self.close() + self._release()
         self._kind = kind
+        self._said = kind == "text"
         return out + _event("content_block_start", index=self._number, content_block=block)
 
     def _thought(self, origin: str) -> bytes:
@@ -215,8 +219,19 @@ class _Blocks:
             self._origin, self._signed = origin, False
         return out
 
+    def _release(self) -> bytes:
+        """The signature that waited, in a block of its own."""
+        held, self._held = self._held, None
+        if held is None:
+            return b""
+        self._said = False
+        return self._sign(held) + self.close()
+
     def _sign(self, event: ThinkingSigned) -> bytes:
         out = b""
+        if self._said and event.origin != NATIVE and event.sealed is None:
+            self._held = event
+            return self.close()
         if event.signature:
             out = self._thought(event.origin)
             signature = to_wire(event.signature, event.origin)
@@ -228,7 +243,8 @@ class _Blocks:
         return out
 
     def _call(self, call: ToolCallStarted) -> bytes:
-        out = self.close()
+        out = self.close() + self._release()
+        self._said = False
         if call.signature:
             out += self._sign(
                 ThinkingSigned(index=call.index, signature=call.signature, origin=call.origin)

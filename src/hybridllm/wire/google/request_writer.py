@@ -28,6 +28,8 @@ WHERE = "Google's generateContent API"
 
 _HARMLESS = frozenset(
     {
+        "context_management",
+        "diagnostics",
         "include",
         "inference_geo",
         "max_tool_calls",
@@ -49,13 +51,19 @@ _HARMLESS = frozenset(
         "tool_options",
         "truncation",
         "user",
+        "user_profile_id",
         "verbosity",
+        "workspace_id",
     }
 )
 """Fields of other dialects that do not change what the answer may say."""
 
 _TRIVIAL: dict[str, tuple[Any, ...]] = {
     "include": ([], ["reasoning.encrypted_content"]),
+    "logit_bias": ({},),
+    "logprobs": (False,),
+    "modalities": (["text"],),
+    "n": (1,),
     "store": (False,),
 }
 """Values that ask for what is done anyway."""
@@ -96,7 +104,7 @@ def _extras(conv: Conversation, policy: DropPolicy) -> dict[str, Any]:
     if conv.origin == NATIVE:
         return dict(conv.extras)
     for name, value in conv.extras.items():
-        if value not in _TRIVIAL.get(name, ()):
+        if value is not None and value not in _TRIVIAL.get(name, ()):
             policy.unsupported(name, harmless=name in _HARMLESS, where=WHERE)
     return {}
 

@@ -30,6 +30,7 @@ from hybridllm.wire.openai.signatures import NATIVE
 _HARMLESS = frozenset(
     {
         "context_management",
+        "diagnostics",
         "functionDeclarations",
         "generationConfig.mediaResolution",
         "include",
@@ -51,7 +52,9 @@ _HARMLESS = frozenset(
         "tool_options",
         "toolConfig.functionCallingConfig.mode",
         "truncation",
+        "user_profile_id",
         "verbosity",
+        "workspace_id",
     }
 )
 """Fields of other dialects that do not change what the answer may say."""
