@@ -24,6 +24,7 @@ def test_a_need_is_the_facts_that_count():
     assert need_of(SimpleNamespace(task=TASK, requested="openai/gpt-4o"), facts) == Need(
         task=TASK,
         text_bytes=900,
+        kind="json",
         media=3,
         documents=1,
         tools=True,

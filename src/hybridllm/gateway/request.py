@@ -59,24 +59,48 @@ class Request:
         declared = self.headers.get(b"content-length")
         if declared is not None and (not declared.isdigit() or int(declared) > limit):
             raise _too_large(limit)
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - an ASGI server always runs us in a task
+        # As asyncio.timeout does it, for a third of its cost: nearly every body is there already.
+        late = _Late(task)
+        timer = asyncio.get_running_loop().call_later(seconds, late)
+        try:
+            return await self._read(limit)
+        except asyncio.CancelledError:
+            if late.called and task.uncancel() <= 0:
+                raise _too_slow(seconds) from None
+            raise
+        finally:
+            timer.cancel()
+
+    async def _read(self, limit: int) -> bytes:
         parts: list[bytes] = []
         size = 0
-        more = True
-        try:
-            async with asyncio.timeout(seconds):
-                while more:
-                    message = await self._receive()
-                    if message["type"] == "http.disconnect":
-                        raise Disconnected
-                    part: bytes = message.get("body", b"")
-                    more = message.get("more_body", False)
-                    size += len(part)
-                    if size > limit:
-                        raise _too_large(limit)
-                    parts.append(part)
-        except TimeoutError:
-            raise _too_slow(seconds) from None
-        return parts[0] if len(parts) == 1 else b"".join(parts)
+        while True:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                raise Disconnected
+            part: bytes = message.get("body", b"")
+            size += len(part)
+            if size > limit:
+                raise _too_large(limit)
+            if not message.get("more_body", False):
+                return b"".join([*parts, part]) if parts else part
+            parts.append(part)
+
+
+class _Late:
+    """Cancels a task that takes too long, and remembers that it did."""
+
+    __slots__ = ("_task", "called")
+
+    def __init__(self, task: asyncio.Task[Any]) -> None:
+        self._task = task
+        self.called = False
+
+    def __call__(self) -> None:
+        self.called = True
+        self._task.cancel()
 
 
 def _too_large(limit: int) -> RequestError:

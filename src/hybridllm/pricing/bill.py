@@ -23,6 +23,13 @@ def cost(usage: Usage, rates: Rates) -> int:
     )
 
 
+def plain_cost(rates: Rates, fresh: int, cached: int, output: int) -> int:
+    """`cost` of a Usage of fresh and cached input and of output alone, without making one: the
+    router asks it of every candidate of every request."""
+    read = rates.input if rates.cache_read is None else rates.cache_read
+    return fresh * rates.input + cached * read + output * rates.output
+
+
 def cost_of(model: Model, usage: Usage, day: str, batch: bool = False) -> int | None:
     """Picodollars for `usage` on `model` on `day`; None when the model has no price then."""
     price = price_at(model, day)

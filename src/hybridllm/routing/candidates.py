@@ -28,13 +28,27 @@ class Candidate(Struct, frozen=True, kw_only=True):
 class TaskTable(Struct, frozen=True, kw_only=True):
     """A task with all of its models in `listed`, each once: the first `candidates` of them are its
     candidates, and `fallbacks` are the places in `listed` of its fallbacks (a candidate may be a
-    fallback too, and then serves although it is below the bar)."""
+    fallback too, and then serves although it is below the bar). Of all that are listed, `lacking`
+    names the capabilities that some lack, `least_context` is the smallest context window and
+    `least_output` the smallest output limit."""
 
     task: Task
     ecosystem: str | None
     listed: tuple[Candidate, ...]
     candidates: int
     fallbacks: tuple[int, ...]
+    lacking: frozenset[str]
+    least_context: int
+    least_output: int
+
+
+CAPABILITIES = {
+    "tools": "tools",
+    "vision": "vision",
+    "documents": "documents",
+    "schema": "json_schema",
+}
+"""By the name of the limit, the field of `Model` that says that a model has it."""
 
 
 class Look(Struct, gc=False):
@@ -86,6 +100,13 @@ class Tables:
             ),
             candidates=len(candidates),
             fallbacks=tuple(models.index(model) for model in fallbacks),
+            lacking=frozenset(
+                name
+                for name, field in CAPABILITIES.items()
+                if not all(getattr(model, field) for model in models)
+            ),
+            least_context=min((model.context_window for model in models), default=0),
+            least_output=min((model.max_output_tokens for model in models), default=0),
         )
 
     def _models(self, ids: Iterable[str]) -> list[Model]:

@@ -8,8 +8,8 @@ reasoning, is learned by task.
 
 from __future__ import annotations
 
-from hybridllm.catalog.structs import Model, Price, Usage
-from hybridllm.pricing import cost, price_at, rates_for
+from hybridllm.catalog.structs import Model, Price
+from hybridllm.pricing import price_at
 from hybridllm.routing.need import Need
 from hybridllm.routing.world import World
 
@@ -18,49 +18,56 @@ MEDIA_TOKENS = 1_000
 Google's 258 tokens a tile and the some 1,600 of a large image at Anthropic."""
 
 
-def input_tokens(model: Model, need: Need) -> int:
-    """The input in this model's tokens, estimated from its bytes, rounded up."""
-    return (need.text_bytes * model.tokens_per_kbyte + 999) // 1000 + need.media * MEDIA_TOKENS
+def media_tokens(need: Need) -> int:
+    """What images, documents and recordings are taken to make."""
+    return need.media * MEDIA_TOKENS
 
 
-def output_tokens(model: Model, need: Need, world: World) -> int:
+def usual_output(need: Need, world: World) -> int:
     """What one answer is expected to take: learned of the task, else the task's own figure; never
-    more than the caller or the model allows."""
+    more than the caller allows."""
     usual = world.output_tokens.get(need.task.name, need.task.output_tokens)
     wanted = need.max_output_tokens
-    if wanted is not None and wanted < usual:
-        usual = wanted
-    return min(usual, model.max_output_tokens)
+    return usual if wanted is None or usual <= wanted else wanted
 
 
-def expected_cost(
-    model: Model, price: Price, need: Need, world: World, tokens_in: int, tokens_out: int
-) -> int:
-    """Picodollars."""
-    cached = 0
-    if world.warm_tokens and model.id == world.warm_model:
-        cached = min(world.warm_tokens, tokens_in)
-    usage = Usage(
-        input_tokens=tokens_in - cached,
-        cache_read_tokens=cached,
-        output_tokens=tokens_out * need.choices,
-    )
-    return cost(usage, rates_for(price, tokens_in))
+def cached_tokens(model: Model, id: str, world: World, tokens_in: int) -> int:
+    """How many of the input tokens the model's prompt cache is expected to hold."""
+    held = 0
+    if world.warm_tokens and id == world.warm_model:
+        held = world.warm_tokens
+    elif world.shared_tokens and world.shared_tokens >= model.min_cache_tokens:
+        held = world.shared_tokens
+    return held if held <= tokens_in else tokens_in
 
 
-class DayPrices:
-    """The prices of one day at a time, kept so that a plan does not look them up again."""
+class PricesOfDay:
+    """One day's prices, kept so that a plan does not look them up again."""
 
-    def __init__(self) -> None:
-        self._day = ""
+    __slots__ = ("_day", "_prices")
+
+    def __init__(self, day: str) -> None:
+        self._day = day
         self._prices: dict[str, Price | None] = {}
 
-    def of(self, model: Model, id: str, day: str) -> Price | None:
+    def of(self, model: Model, id: str) -> Price | None:
         """None: no price is known for that day."""
-        if day != self._day:
-            self._day, self._prices = day, {}
         try:
             return self._prices[id]
         except KeyError:
-            found = self._prices[id] = price_at(model, day)
+            found = self._prices[id] = price_at(model, self._day)
             return found
+
+
+class DayPrices:
+    """The prices of one day at a time."""
+
+    def __init__(self) -> None:
+        self._day = ""
+        self._prices = PricesOfDay("")
+
+    def on(self, day: str) -> PricesOfDay:
+        """The prices of `day`."""
+        if day != self._day:
+            self._day, self._prices = day, PricesOfDay(day)
+        return self._prices

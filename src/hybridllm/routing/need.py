@@ -7,6 +7,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from hybridllm.catalog.structs import Task
+from hybridllm.tokens.kinds import Kind, kind_of
 from hybridllm.wire.dialect import Facts
 
 
@@ -16,11 +17,14 @@ class Need(Struct, kw_only=True):
     `text_bytes` counts UTF-8 bytes of everything that becomes input tokens, `media` the images,
     documents and recordings, of which `documents` are documents. `max_output_tokens` is the
     caller's limit, None where he set none; `choices` the number of answers asked for.
-    `requested` is the catalogue id of a model that the caller asked for by name.
+    `requested` is the catalogue id of a model that the caller asked for by name. `kind` is the kind
+    of text that the most of the input is. `batch` says that it may be priced as a batch.
     """
 
     task: Task
     text_bytes: int
+    kind: str = "prose"
+    batch: bool = False
     media: int = 0
     documents: int = 0
     tools: bool = False
@@ -45,6 +49,7 @@ def need_of(named: NamedTask, facts: Facts) -> Need:
     return Need(
         task=named.task,
         text_bytes=facts.text_bytes,
+        kind=kind_of_input(facts),
         media=facts.media,
         documents=facts.documents,
         tools=facts.tools > 0,
@@ -53,3 +58,18 @@ def need_of(named: NamedTask, facts: Facts) -> Need:
         choices=facts.choices,
         requested=named.requested,
     )
+
+
+def kind_of_input(facts: Facts) -> Kind:
+    """The kind of text that the most of the input is: JSON where tool definitions, calls and their
+    results outweigh what was said, else that of the longest of system prompt, first and last
+    message. A sample decides, so that a long request takes no longer than a short one."""
+    longest, said = facts.system, len(facts.system)
+    for turn in facts.turns:
+        said += len(turn.text)
+    for turn in facts.turns[:1] + facts.turns[-1:]:
+        if len(turn.text) > len(longest):
+            longest = turn.text
+    # A character has 4 bytes at most: what is more is surely not what was said.
+    most = said if longest.isascii() else 4 * said
+    return "json" if facts.text_bytes > 2 * most else kind_of(longest)

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from hybridllm.config import Config
 from hybridllm.errors import RequestError
-from hybridllm.routing.candidates import Candidate, Look, Tables
+from hybridllm.routing.candidates import Look, Tables, TaskTable
 from hybridllm.routing.choice import chain_of, choose
-from hybridllm.routing.cost import DayPrices, expected_cost, input_tokens, output_tokens
+from hybridllm.routing.cost import DayPrices, usual_output
 from hybridllm.routing.decision import Decision
-from hybridllm.routing.filters import HARD_CHECKS, Checks, checks_for
+from hybridllm.routing.filters import ALL_CHECKS, HARD_CHECKS, Checks, checks_for, stands
+from hybridllm.routing.looking import Looker
 from hybridllm.routing.need import Need
 from hybridllm.routing.plan import Plan, Verdict
 from hybridllm.routing.refusals import no_candidate, not_as_asked
@@ -28,6 +29,9 @@ class Router:
         self._concrete_fallbacks = config.routing.concrete_fallbacks
         self._tables = Tables(config)
         self._prices = DayPrices()
+        self._standing_on = ""
+        self._standing_with: frozenset[str] = frozenset()
+        self._standing: dict[str, bool] = {}
 
     def plan(self, need: Need, world: World) -> Plan:
         """The chain to try and why, without verdicts.
@@ -60,8 +64,10 @@ class Router:
 
     def _decide(self, need: Need, world: World) -> Decision:
         table = self._tables[need.task.name]
-        checks = checks_for(need)
-        looks = [self._look(one, checks, need, world) for one in table.listed]
+        stand = self._all_stand(table, world)
+        checks = checks_for(need, world, table, usual_output(need, world), stand=stand)
+        looker = Looker(checks, need, world, self._prices)
+        looks = [looker.look(one) for one in table.listed]
         decision = Decision(
             need=need,
             world=world,
@@ -76,24 +82,16 @@ class Router:
             self._stay(decision)
         return decision
 
-    def _look(self, candidate: Candidate, checks: Checks, need: Need, world: World) -> Look:
-        model = candidate.model
-        look = Look(candidate, input_tokens(model, need), output_tokens(model, need, world))
-        for name, check in checks:
-            if why := check(look, need, world):
-                look.block, look.why = name, why
-                break
-        if not look.block or look.block == "latency":
-            self._price(look, need, world)
-        return look
-
-    def _price(self, look: Look, need: Need, world: World) -> None:
-        candidate = look.candidate
-        price = self._prices.of(candidate.model, candidate.id, world.day)
-        if price is not None:
-            look.expected = expected_cost(
-                candidate.model, price, need, world, look.input_tokens, look.output_tokens
-            )
+    def _all_stand(self, table: TaskTable, world: World) -> bool:
+        """Whether no model of the task needs the checks that do not depend on the request, found
+        once a day and set of providers."""
+        if world.day != self._standing_on or world.providers != self._standing_with:
+            self._standing_on, self._standing_with, self._standing = world.day, world.providers, {}
+        name = table.task.name
+        found = self._standing.get(name)
+        if found is None:
+            found = self._standing[name] = all(stands(one, world) for one in table.listed)
+        return found
 
     def _obey(self, decision: Decision, requested: str) -> None:
         """The model that the caller asked for by name, first whatever its price, quality and
@@ -118,7 +116,7 @@ class Router:
             return
         if previous not in self._catalog.models:
             return  # a reload has taken the model out of the catalogue
-        look = self._look_by_id(decision, previous, checks_for(decision.need))
+        look = self._look_by_id(decision, previous, ALL_CHECKS)
         good = look.candidate.meets_bar or look.candidate.lower >= first.candidate.lower
         if look.block or not good:
             return
@@ -130,16 +128,17 @@ class Router:
             if look.candidate.id == id and checks is not HARD_CHECKS:
                 return look
         candidate = self._tables.guest(decision.table, self._catalog.models[id])
-        return self._look(candidate, checks, decision.need, decision.world)
+        return Looker(checks, decision.need, decision.world, self._prices).look(candidate)
 
     def _verdicts(self, decision: Decision) -> list[Verdict]:
         looks = decision.looks
         first = decision.requested or decision.stayed
         if first is not None:
             looks = [first, *(one for one in looks if one.candidate.id != first.candidate.id)]
+        looker = Looker((), decision.need, decision.world, self._prices)
         for look in looks:
             if look.expected is None:
-                self._price(look, decision.need, decision.world)
+                looker.price(look)
         return [verdict_of(look, decision) for look in looks]
 
     def _refusal(self, decision: Decision) -> RequestError:

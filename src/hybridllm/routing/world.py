@@ -12,8 +12,10 @@ class World(Struct, kw_only=True):
     `down` the model ids that are resting after failures. `latency_ms` is the usual time to a full
     answer by model id and `output_tokens` the usual length of an answer by task, as far as they
     were learned. `day` is the UTC day as an ISO date: it decides prices and deprecations.
-    `previous` is the model id that last answered this conversation; `warm_model` the one whose
-    prompt cache still holds `warm_tokens` tokens of it.
+    `tokens_per_kbyte` is what was learned of tokens per 1,000 bytes, by kind of text and model id.
+    `shared_tokens` says that the first so many tokens of the input are the same in call after call,
+    so that any model's prompt cache holds them. `previous` is the model id that last answered this
+    conversation; `warm_model` the one whose prompt cache still holds `warm_tokens` tokens of it.
     """
 
     providers: frozenset[str]
@@ -21,6 +23,8 @@ class World(Struct, kw_only=True):
     down: frozenset[str] = frozenset()
     latency_ms: dict[str, int] = field(default_factory=dict)
     output_tokens: dict[str, int] = field(default_factory=dict)
+    tokens_per_kbyte: dict[str, dict[str, int]] = field(default_factory=dict)
+    shared_tokens: int = 0
     previous: str | None = None
     warm_model: str | None = None
     warm_tokens: int = 0
