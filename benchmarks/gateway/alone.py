@@ -6,6 +6,7 @@ import fcntl
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from benchmarks.gateway.build import BENCH
 from benchmarks.gateway.targets import RUN
@@ -25,6 +26,14 @@ def alone() -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise BusyError("Another bench is running; two would measure each other.") from None
+        _tidy()
         RUN.mkdir(parents=True, exist_ok=True)
         yield
         shutil.rmtree(RUN, ignore_errors=True)
+
+
+def _tidy() -> None:
+    """Remove what runs left behind that were ended before their time."""
+    for left in RUN.parent.glob("[0-9]*"):
+        if not Path(f"/proc/{left.name}").exists():
+            shutil.rmtree(left, ignore_errors=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import http.client
 import os
 import signal
@@ -18,6 +19,26 @@ _KEPT_ENV = ("PATH", "HOME", "LANG", "TMPDIR", "PYTHONPATH")
 
 class StartError(Exception):
     """A process did not come up; says why."""
+
+
+_SET_PARENT_DEATH_SIGNAL = 1
+_libc = ctypes.CDLL(None)
+
+
+def _end_with_parent() -> None:
+    """In the child: be told to end when the bench ends, even when that is killed at once. A target
+    in a session of its own would outlive it, and disturb whatever is measured next."""
+    _libc.prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGTERM)
+
+
+def end_on_signals() -> None:
+    """Have SIGTERM and SIGHUP end this process as an interrupt does, tidying up on the way."""
+
+    def end(number: int, _: object) -> None:
+        raise SystemExit(128 + number)
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, end)
 
 
 def free_port() -> int:
@@ -54,6 +75,7 @@ class Process:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                preexec_fn=_end_with_parent,
             )
 
     @property

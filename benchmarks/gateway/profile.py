@@ -21,6 +21,7 @@ from benchmarks.gateway.alone import BusyError, alone
 from benchmarks.gateway.build import ROOT
 from benchmarks.gateway.load import Generator, Upstream
 from benchmarks.gateway.machine import LOAD_CORE, cpu_seconds, pinned
+from benchmarks.gateway.process import end_on_signals
 from benchmarks.gateway.scenarios import WINDOWS, Scenario
 from benchmarks.gateway.targets import RUN, TARGETS, Plan, Running, Target
 
@@ -148,6 +149,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=10)
     parser.add_argument("--calls", action="store_true")
     options = parser.parse_args()
+    end_on_signals()
     try:
         profile(names[options.scenario], TARGETS[options.target], options.seconds, options.calls)
     except peers.MissingError as e:

@@ -94,6 +94,7 @@ def main() -> None:
         lifespan="off",
         log_level="warning",
         access_log=False,
+        proxy_headers=False,
         server_header=False,
         date_header=False,
         timeout_keep_alive=75,

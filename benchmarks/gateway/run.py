@@ -25,7 +25,7 @@ from benchmarks.gateway.build import NoCompilerError
 from benchmarks.gateway.load import Generator, Upstream
 from benchmarks.gateway.machine import cores, description
 from benchmarks.gateway.peers import MissingError
-from benchmarks.gateway.process import StartError
+from benchmarks.gateway.process import StartError, end_on_signals
 from benchmarks.gateway.report import (
     disturbance_text,
     markdown,
@@ -173,6 +173,7 @@ def main() -> None:
     if sys.platform != "linux":
         sys.exit("The bench reads /proc and pins processes to cores: it runs on Linux.")
     options = _options()
+    end_on_signals()
     results = Results(
         began=time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
         command=f"python -m benchmarks.gateway.run {shlex.join(sys.argv[1:])}".strip(),
