@@ -331,7 +331,6 @@ class ResponsesStreamEncoder:
             "response.function_call_arguments.done",
             item_id=call.id,
             output_index=call.number,
-            name=call.name,
             arguments=arguments,
         )
         return out + self._done(call.number, _item(call, arguments, "completed"))
