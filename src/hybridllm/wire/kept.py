@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 _FIRST_BYTES = 65_536
-_ID = re.compile(rb'"id"\s*:\s*"(resp_[\w.:-]{1,200})"')
+_ID = re.compile(rb'"id"\s*:\s*"(resp_[^"\\]{1,200})"')
 
 
 def kept_id(reply: bytes) -> str | None:
