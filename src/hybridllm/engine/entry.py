@@ -202,9 +202,15 @@ class Entry:
                 first_token_us=self.first_token_us,
                 total_us=self.elapsed_us(),
                 reason=trip.plan.reason,
-                moved_from=trip.plan.moved_from or "",
+                moved_from=_moved_from(trip, model),
             )
         )
+
+
+def _moved_from(trip: Trip, model: Model) -> str:
+    """The model that the conversation leaves for this one, be it as planned or as a fallback."""
+    previous = trip.plan.previous
+    return "" if previous is None or previous == model.id else previous
 
 
 def _most_input(trip: Trip, model: Model) -> int:

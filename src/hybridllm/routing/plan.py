@@ -25,11 +25,13 @@ class Plan(Struct, kw_only=True):
     """The models to try, in order, and why.
 
     `reason` is one sentence for a person. `verdicts` are filled by `Router.explain` alone.
-    `moved_from` is the model id that the conversation leaves, None where it stays or is new.
+    `previous` is the id of the model that the conversation was with, None where it is new;
+    `moved_from` the same where the first of the chain is another.
     """
 
     task: str
     chain: list[Model]
     reason: str
     verdicts: list[Verdict] = field(default_factory=list)
+    previous: str | None = None
     moved_from: str | None = None

@@ -59,6 +59,7 @@ class Router:
             task=decision.need.task.name,
             chain=[look.candidate.model for look in decision.chain],
             reason=reason_of(decision),
+            previous=decision.world.previous,
             moved_from=decision.moved_from,
         )
 
