@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: setup demo test bench bench-quick bench-profile check format clean
+.PHONY: setup demo test fuzz memory bench bench-quick bench-profile check format clean
 .DEFAULT_GOAL := help
 
 help: ## what can be made
@@ -38,6 +38,25 @@ month: setup ## replay the guide's whole month, 660,000 calls, and check the led
 
 chaos: setup ## kill the gateway a thousand times under load, and reconcile every call
 	HYBRIDLLM_KILLS=1000 $(BIN)/python -m pytest -n 0 tests/faults/test_kill.py
+
+clients: setup ## LangChain, LlamaIndex, pydantic-ai, instructor, openai-agents, dspy; simulated providers
+	$(BIN)/python scripts/popular_clients.py
+
+CLAUDE_CODE := .scratch/claude-code/node_modules/.bin/claude
+
+claude-code: setup $(CLAUDE_CODE) ## the real Claude Code on models of every provider, simulated
+	HYBRIDLLM_CLAUDE_CODE=$(CURDIR)/$(CLAUDE_CODE) \
+		$(BIN)/python -m pytest -n 0 tests/clients/test_claude_code.py
+
+$(CLAUDE_CODE):
+	NODE_USE_SYSTEM_CA=1 npm install --no-audit --no-fund --prefix .scratch/claude-code \
+		@anthropic-ai/claude-code@2.1.197
+
+fuzz: setup ## damage requests, replies and streams for minutes
+	HYBRIDLLM_FUZZ=20000 $(BIN)/python -m pytest -n 2 tests/wire/test_fuzz.py
+
+memory: setup ## ten thousand cancelled streams and a million requests must leave nothing behind
+	HYBRIDLLM_CANCELLED=10000 HYBRIDLLM_REQUESTS=1000000 $(BIN)/python -m pytest -n 0 tests/faults/test_memory.py
 
 check: setup
 	$(BIN)/ruff format --check .

@@ -128,7 +128,7 @@ def results_sent(provider: str, body: Any) -> list[str]:
         case _:
             parts = [part for content in body["contents"] for part in content["parts"]]
             found = [p["functionResponse"] for p in parts if "functionResponse" in p]
-            return [response["response"]["output"] for response in found]
+            return ["".join(response["response"].values()) for response in found]
 
 
 def images_sent(provider: str, body: Any) -> list[str]:
