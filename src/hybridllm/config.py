@@ -106,6 +106,41 @@ class RoutingConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     max_sessions: int = 20_000
 
 
+Range = tuple[float, float]
+"""The least and the most that something is taken to be."""
+
+
+class OverheadConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What several providers cost besides their bills, for `hybridllm report impact`. Each pair is
+    a least and a most; the defaults are the hybrid stack guide's of April 2026, but for the three
+    that it leaves open (`hourly_rate_usd`, `hours_a_day`, `amortise_months`) and
+    `incident_requests`, which are ours.
+
+    `setup_days` once, and `adaptation_hours` once for each task and provider, are spread over
+    `amortise_months`; `maintenance_hours` and `evaluation_usd` are a month's. `incident_usd` is
+    what an outage would have cost, had it not been survived, if fallbacks answered
+    `incident_requests` requests in it or more. `target_percent` is the band that the net saving
+    should lie in."""
+
+    hourly_rate_usd: float = 100.0
+    hours_a_day: float = 8.0
+    setup_days: Range = (3.0, 5.0)
+    adaptation_hours: Range = (2.0, 4.0)
+    amortise_months: float = 12.0
+    maintenance_hours: Range = (2.0, 4.0)
+    evaluation_usd: Range = (300.0, 500.0)
+    incident_usd: Range = (500.0, 2000.0)
+    incident_requests: int = 10
+    target_percent: Range = (25.0, 40.0)
+
+
+class ReviewConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`every_days` is how often a gateway reviews prices and routes by itself and leaves the report
+    in the ledger's store; 0: never."""
+
+    every_days: float = 30.0
+
+
 class WireConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Fields to drop, or to refuse, when the chosen provider cannot express them."""
 
@@ -141,6 +176,8 @@ class Config(Struct, frozen=True, kw_only=True):
     retries: RetryConfig = RetryConfig()
     breaker: BreakerConfig = BreakerConfig()
     wire: WireConfig = WireConfig()
+    overhead: OverheadConfig = OverheadConfig()
+    review: ReviewConfig = ReviewConfig()
     path: str | None = None
 
 
@@ -171,9 +208,11 @@ __all__ = [
     "KeyConfig",
     "LedgerConfig",
     "Model",
+    "OverheadConfig",
     "ProviderConfig",
     "ResolvedProvider",
     "RetryConfig",
+    "ReviewConfig",
     "RoutingConfig",
     "Rule",
     "ServerConfig",

@@ -133,7 +133,13 @@ def test_savings_are_net_of_what_failed(engine: Engine, record: Record) -> None:
     ]
 
 
+def monday(seconds: int) -> str:
+    day = datetime.fromtimestamp(seconds, UTC).date()
+    return (day - timedelta(days=day.weekday())).isoformat()
+
+
 SHOW = {
+    "week": lambda a: monday(a.at // 1_000_000),
     "day": lambda a: iso_day(a.at // 1_000_000),
     "hour": lambda a: iso_hour(a.at // HOUR * 3600),
 }

@@ -15,7 +15,7 @@ from cyclopts import App
 from hybridllm.errors import HybridError
 
 COMMANDS = ("serve", "route", "cost", "models", "simulate", "demo")
-REPORTS = ("spend", "savings")
+REPORTS = ("spend", "savings", "impact")
 
 
 def _summary(module: str, function: str) -> str:
@@ -37,7 +37,7 @@ def build(*, listing: bool = False) -> App:
         "prices it exactly, and records it.",
         version_flags=["--version"],
     )
-    report = App(name="report", help="What was spent, and what was saved.")
+    report = App(name="report", help="What was spent, what was saved, and what it was worth.")
     program.command(report)
     for group, prefix, names in ((program, "", COMMANDS), (report, "report_", REPORTS)):
         for name in names:

@@ -40,7 +40,7 @@ def spend(
     Parameters
     ----------
     by
-        What to group by, commas between: task, provider, model, key, day, hour.
+        What to group by, commas between: task, provider, model, key, day, hour, week.
     since
         From when: 24h, 7d or 2w ago, all, or a date.
     until

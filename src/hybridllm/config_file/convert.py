@@ -16,8 +16,10 @@ from hybridllm.config import (
     Deadlines,
     KeyConfig,
     LedgerConfig,
+    OverheadConfig,
     ProviderConfig,
     RetryConfig,
+    ReviewConfig,
     RoutingConfig,
     Rule,
     ServerConfig,
@@ -35,6 +37,8 @@ POSITIVE = 1e-9
 SHARE = (0.0, 1.0)
 _SECONDS = (POSITIVE, 86_400.0)
 _COUNT = (1, 10**12)
+_DOLLARS = (0, 10**9)
+_MONTH_HOURS = (0, 100_000)
 
 BOUNDS: dict[type[Struct], dict[str, tuple[float, float]]] = {
     KeyConfig: {"weight": (1, 1000)},
@@ -56,6 +60,19 @@ BOUNDS: dict[type[Struct], dict[str, tuple[float, float]]] = {
         "drain_seconds": (0, 86_400),
     },
     LedgerConfig: {"load_seconds": _SECONDS},
+    OverheadConfig: {
+        "hourly_rate_usd": _DOLLARS,
+        "hours_a_day": (POSITIVE, 24),
+        "setup_days": (0, 10_000),
+        "adaptation_hours": _MONTH_HOURS,
+        "amortise_months": (POSITIVE, 1200),
+        "maintenance_hours": _MONTH_HOURS,
+        "evaluation_usd": _DOLLARS,
+        "incident_usd": _DOLLARS,
+        "incident_requests": _COUNT,
+        "target_percent": (0, 100),
+    },
+    ReviewConfig: {"every_days": (0, 3660)},
     RoutingConfig: {"session_seconds": (0, 31_536_000), "max_sessions": _COUNT},
     Rule: {"min_input_tokens": (0, 10**12), "max_input_tokens": (0, 10**12)},
     Task: {"bar": SHARE, "output_tokens": _COUNT, "max_latency_ms": _COUNT},
@@ -89,6 +106,8 @@ def check_bounds(value: Any, path: Path, documents: Documents) -> None:
             for index, item in enumerate(held):
                 if isinstance(item, Struct):
                     check_bounds(item, (*path, name, index), documents)
+                elif name in bounds:
+                    check_number(item, *bounds[name], (*path, name, index), documents)
         elif name in bounds and held is not None:
             check_number(held, *bounds[name], (*path, name), documents)
 

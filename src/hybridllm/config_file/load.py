@@ -14,8 +14,10 @@ from hybridllm.config import (
     BreakerConfig,
     Config,
     LedgerConfig,
+    OverheadConfig,
     ProviderConfig,
     RetryConfig,
+    ReviewConfig,
     RoutingConfig,
     ServerConfig,
     WireConfig,
@@ -41,6 +43,8 @@ KEYS = (
     "retries",
     "breaker",
     "wire",
+    "overhead",
+    "review",
     "providers",
     "models",
     "tier_tasks",
@@ -116,8 +120,23 @@ def _merge(name: str, preset: Document, file: Document, path: str | None) -> Con
         retries=convert(RetryConfig, section("retries"), ("retries",), documents),
         breaker=convert(BreakerConfig, section("breaker"), ("breaker",), documents),
         wire=wire,
+        overhead=_overhead(section("overhead"), documents),
+        review=convert(ReviewConfig, section("review"), ("review",), documents),
         path=path,
     )
+
+
+def _overhead(section: dict[str, Any], documents: Documents) -> OverheadConfig:
+    made = convert(OverheadConfig, section, ("overhead",), documents)
+    for name in made.__struct_fields__:
+        held = getattr(made, name)
+        if isinstance(held, tuple) and held[0] > held[1]:
+            raise documents.error(
+                ("overhead", name),
+                f"{held[0]:g} is more than {held[1]:g}.",
+                "Write the least first, then the most.",
+            )
+    return made
 
 
 def _catalog(preset: Document, file: Document, documents: Documents) -> Catalog:

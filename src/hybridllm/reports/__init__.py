@@ -1,4 +1,5 @@
-"""Floor 6: after the money is spent. Spend and savings, computed here and only printed in cli."""
+"""Floor 6: after the money is spent. Spend, savings, impact and review, computed here and only
+printed in cli."""
 
 from hybridllm.reports.period import Period, parse_since
 from hybridllm.reports.savings import SavingsReport, savings

@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 from hybridllm.reports.period import period
 from hybridllm.reports.totals import Totals, add, totals_by
 
-_TIMES = ("day", "hour")
+_TIMES = ("day", "hour", "week")
 
 
 class SpendRow(Struct):
@@ -24,8 +24,8 @@ class SpendRow(Struct):
 
 
 class SpendReport(Struct, kw_only=True):
-    """Spend of the hours from `since` to `until` (ISO, UTC), dearest group first; groups of a day
-    or an hour in the order of time."""
+    """Spend of the hours from `since` to `until` (ISO, UTC), dearest group first; groups of a day,
+    an hour or a week in the order of time."""
 
     by: tuple[str, ...]
     since: str
@@ -37,7 +37,7 @@ class SpendReport(Struct, kw_only=True):
 def spend(
     engine: Engine, by: Sequence[str], since: datetime, until: datetime | None = None
 ) -> SpendReport:
-    """Spend by any of task, provider, model, key, day, hour.
+    """Spend by any of task, provider, model, key, day, hour, week.
 
     Raises RequestError for another name or an empty period.
     """

@@ -14,6 +14,9 @@ from hybridllm.store.schema import HOURLY_MONEY, HOURLY_SUMS, hourly, whole
 
 # A literal: with parameters, PostgreSQL takes the expression twice for two different ones.
 _DAY: ColumnElement[int] = literal_column("86400")
+_WEEK: ColumnElement[int] = literal_column("604800")
+_FIRST_MONDAY: ColumnElement[int] = literal_column("259200")
+"""Seconds from a Monday to Unix time 0, a Thursday: weeks begin on Mondays."""
 
 
 class Totals(Struct, kw_only=True):
@@ -63,6 +66,7 @@ DIMENSIONS: dict[str, Dimension] = {
     "key": Dimension(hourly.c.key, str),
     "day": Dimension(hourly.c.hour - hourly.c.hour % _DAY, iso_day),
     "hour": Dimension(hourly.c.hour, iso_hour),
+    "week": Dimension(hourly.c.hour - (hourly.c.hour + _FIRST_MONDAY) % _WEEK, iso_day),
 }
 
 
