@@ -29,7 +29,7 @@ class Told(Struct):
 def asks(numbers: Iterator[int]) -> Iterator[tuple[str, dict[str, Any]]]:
     """Requests without end, in each dialect, streamed and not, over tasks of each provider."""
     for number in numbers:
-        say = f"Call {number}. [[sim output_tokens={5 + number % 20} delay_ms={number % 7}]]"
+        say = f"Call {number}. [[sim output_tokens={60 + number % 40} delay_ms={number % 7}]]"
         stream = number % 2 == 0
         dialect = number % 3
         if dialect == 0:
@@ -44,7 +44,7 @@ def asks(numbers: Iterator[int]) -> Iterator[tuple[str, dict[str, Any]]]:
                 ANTHROPIC,
                 {
                     "model": "task/code_generation",
-                    "max_tokens": 60,
+                    "max_tokens": 120,
                     "messages": [message],
                     "stream": stream,
                 },

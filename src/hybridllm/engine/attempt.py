@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 
+import msgspec
+
 from hybridllm.catalog.structs import Model, Usage
 from hybridllm.engine.call import Answer
 from hybridllm.engine.entry import Entry, Journal
@@ -83,7 +85,9 @@ async def _whole(ending: _Ending, dialect: Dialect, response: Response) -> Answe
     raw = await response.read()
     entry.first_token()
     if dialect is caller:
-        usage, _ = dialect.meter(raw)
+        usage, finish = dialect.meter(raw)
+        if usage is None and finish is None and not _is_json(raw):
+            raise ProviderError("The provider's reply is no JSON.", kind=ErrorKind.MALFORMED_REPLY)
         body = raw
     else:
         reply = dialect.decode_reply(raw)
@@ -137,6 +141,17 @@ async def _held(relay: Relay, response: Response) -> bytes:
             "The provider closed the stream before any content.", kind=ErrorKind.CONNECTION
         )
     return b"".join(held)
+
+
+_any_json = msgspec.json.Decoder(msgspec.Raw)
+
+
+def _is_json(raw: bytes) -> bool:
+    try:
+        _any_json.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+    return True
 
 
 def _request_id_header(

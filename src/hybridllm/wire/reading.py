@@ -24,6 +24,17 @@ def read(decoder: msgspec.json.Decoder[T], raw: bytes | Raw, path: str = "") -> 
         refuse(e, path)
 
 
+def check_text(body: bytes) -> None:
+    """Refuse a body that is not UTF-8. A typed decoder does not look into what it skips."""
+    try:
+        body.decode()
+    except UnicodeDecodeError as e:
+        raise RequestError(
+            f"The body is not UTF-8: byte {e.start:,} cannot be read.",
+            remedy="Encode the JSON as UTF-8.",
+        ) from e
+
+
 def refuse(e: Exception, path: str = "") -> NoReturn:
     """A decoder's complaint about the value at `path` as a RequestError."""
     if isinstance(e, RecursionError):

@@ -24,10 +24,7 @@ def splice(body: bytes, edits: dict[str, bytes | None]) -> bytes:
     A key that is absent is added at the end of the object. Raises RequestError if the body is not
     a JSON object or names a top-level key twice (which providers resolve in different ways).
     """
-    try:
-        top = _decode_top(body)
-    except msgspec.DecodeError as e:
-        raise RequestError(f"The body is not a JSON object: {e}.") from e
+    top = top_level(body)
     opened = _OPEN.match(body)
     if opened is None:  # pragma: no cover - _decode_top has already seen the brace
         raise RequestError("The body is not a JSON object.")
@@ -74,3 +71,11 @@ def splice(body: bytes, edits: dict[str, bytes | None]) -> bytes:
             kept += 1
     out.append(tail)
     return b"".join(out)
+
+
+def top_level(body: bytes) -> dict[str, msgspec.Raw]:
+    """The values of a JSON object by key, as they are. Raises RequestError if it is none."""
+    try:
+        return _decode_top(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as e:
+        raise RequestError(f"The body is not a JSON object: {e}.") from e

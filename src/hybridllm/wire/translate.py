@@ -77,6 +77,4 @@ class TranslatingRelay:
         elif isinstance(event, Ended):
             self.complete = True
         elif isinstance(event, StreamFailed):
-            self.error = ProviderError(
-                event.message, kind=ErrorKind(event.kind), code=event.code
-            )
+            self.error = ProviderError(event.message, kind=ErrorKind(event.kind), code=event.code)

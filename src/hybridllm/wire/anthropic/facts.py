@@ -15,7 +15,7 @@ from hybridllm.wire.anthropic.thinking import SAMPLING
 from hybridllm.wire.dialect import Facts, Turn
 from hybridllm.wire.reading import read, refuse, required
 from hybridllm.wire.sealing import MARK
-from hybridllm.wire.splice import splice
+from hybridllm.wire.splice import splice, top_level
 
 ROLES = frozenset({"user", "assistant", "system"})
 _OWN_CALL = "toolu_"
@@ -83,7 +83,6 @@ class _Body(Struct):
 _body = msgspec.json.Decoder(_Body)
 _kind = msgspec.json.Decoder(_Kind)
 _marked = msgspec.json.Decoder(_Marked)
-_top = msgspec.json.Decoder(dict[str, Raw])
 
 
 def read_facts(body: bytes) -> Facts:
@@ -264,6 +263,6 @@ def pass_on(body: bytes, facts: Facts, model: str) -> bytes:
     if facts.session is not None:
         edits["session_id"] = None
     if facts.label is not None:
-        rest = splice(bytes(_top.decode(body)["metadata"]), {"task": None})
-        edits["metadata"] = rest if _top.decode(rest) else None
+        rest = splice(bytes(top_level(body)["metadata"]), {"task": None})
+        edits["metadata"] = rest if top_level(rest) else None
     return splice(body, edits) if edits else body

@@ -25,7 +25,7 @@ from hybridllm.wire.conversation import (
     ToolChoice,
     ToolResult,
 )
-from hybridllm.wire.reading import read, required
+from hybridllm.wire.reading import check_text, read, required
 
 
 class _Message(Struct):
@@ -95,6 +95,7 @@ _MODES = {"auto": "auto", "any": "required", "none": "none", "tool": "tool"}
 
 def read_request(body: bytes) -> Conversation:
     """The whole request. Raises RequestError naming the malformed field."""
+    check_text(body)
     request = read(_body, body)
     if not request.messages:
         required("messages", "Send at least one message.")

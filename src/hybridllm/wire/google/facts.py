@@ -16,7 +16,7 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 from hybridllm.errors import RequestError
 from hybridllm.wire.dialect import Facts, RequestShape, Turn
 from hybridllm.wire.google.signatures import FOREIGN_MARK
-from hybridllm.wire.splice import splice
+from hybridllm.wire.splice import splice, top_level
 
 _Number = int | str
 """Proto JSON writes 64-bit integers as strings, and reads either."""
@@ -87,7 +87,6 @@ class _Body(Struct):
 
 _decode = msgspec.json.Decoder(_Body).decode
 _decode_result = msgspec.json.Decoder(_Result).decode
-_decode_labels = msgspec.json.Decoder(dict[str, Raw]).decode
 _AT = re.compile(r" - at `\$\.?(.*?)`$")
 
 
@@ -260,7 +259,7 @@ def pass_on(body: bytes, facts: Facts) -> bytes:
         return body
     edits: dict[str, bytes | None] = {"session_id": None, "sessionId": None}
     if facts.label is not None:
-        labels = bytes(_decode_labels(body)["labels"])
+        labels = bytes(top_level(body)["labels"])
         rest = splice(labels, {"task": None})
-        edits["labels"] = rest if _decode_labels(rest) else None
+        edits["labels"] = rest if top_level(rest) else None
     return splice(body, edits)

@@ -31,6 +31,7 @@ from hybridllm.wire.google.fields import Fields, as_array
 from hybridllm.wire.google.parts import PartReader
 from hybridllm.wire.google.schemas import to_json_schema
 from hybridllm.wire.google.signatures import NATIVE
+from hybridllm.wire.reading import check_text
 
 _ROLES = {"user": "user", "function": "user", "model": "assistant"}
 _LEVELS = frozenset({"minimal", "low", "medium", "high", "xhigh"})
@@ -38,6 +39,7 @@ _LEVELS = frozenset({"minimal", "low", "medium", "high", "xhigh"})
 
 def read_request(body: bytes, shape: RequestShape) -> Conversation:
     """The whole request. Raises RequestError naming the malformed field."""
+    check_text(body)
     top = Fields(Raw(body), "")
     top.raw("sessionId")
     config = top.object("generationConfig") or Fields(Raw(b"{}"), "generationConfig")

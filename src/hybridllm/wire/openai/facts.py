@@ -16,7 +16,7 @@ from hybridllm.wire.openai.messages import NULL, SYSTEM
 from hybridllm.wire.openai.models import REFUSED_BY_REASONERS
 from hybridllm.wire.openai.signatures import ID_MARK, is_ours
 from hybridllm.wire.reading import refuse, required
-from hybridllm.wire.splice import splice
+from hybridllm.wire.splice import splice, top_level
 
 
 class _Part(Struct):
@@ -87,7 +87,6 @@ class _Body(Struct):
 
 
 _body = msgspec.json.Decoder(_Body)
-_top = msgspec.json.Decoder(dict[str, Raw])
 _SOUNDS_AND_PICTURES = frozenset({"image_url", "input_audio"})
 
 
@@ -237,10 +236,10 @@ def pass_on(body: bytes, facts: Facts, model: str) -> bytes:
     if facts.session is not None:
         edits["session_id"] = None
     if facts.label is not None:
-        rest = splice(bytes(_top.decode(body)["metadata"]), {"task": None})
-        edits["metadata"] = rest if _top.decode(rest) else None
+        rest = splice(bytes(top_level(body)["metadata"]), {"task": None})
+        edits["metadata"] = rest if top_level(rest) else None
     if facts.stream and not facts.usage_requested:
-        options = bytes(_top.decode(body).get("stream_options", NULL))
+        options = bytes(top_level(body).get("stream_options", NULL))
         if options == b"null":
             options = b"{}"
         edits["stream_options"] = splice(options, {"include_usage": b"true"})

@@ -22,7 +22,7 @@ from hybridllm.wire.conversation import (
 )
 from hybridllm.wire.openai.messages import NULL, read_messages
 from hybridllm.wire.openai.signatures import NATIVE
-from hybridllm.wire.reading import read, required
+from hybridllm.wire.reading import check_text, read, required
 
 
 class _Body(Struct):
@@ -116,6 +116,7 @@ _MODES = ("auto", "none", "required")
 
 def read_request(body: bytes) -> Conversation:
     """The whole request. Raises RequestError naming the malformed field."""
+    check_text(body)
     request = read(_body, body)
     if not request.messages:
         required("messages", "Send at least one message.")

@@ -19,7 +19,7 @@ from hybridllm.wire.reading import refuse, required
 from hybridllm.wire.responses.items import SYSTEM
 from hybridllm.wire.responses.replies import NULL
 from hybridllm.wire.responses.signatures import is_ours
-from hybridllm.wire.splice import splice
+from hybridllm.wire.splice import splice, top_level
 
 
 class _Part(Struct):
@@ -79,7 +79,6 @@ class _Body(Struct):
 
 _body = msgspec.json.Decoder(_Body)
 _output = msgspec.json.Decoder(str | list[_Part])
-_top = msgspec.json.Decoder(dict[str, Raw])
 
 
 def read_facts(body: bytes) -> Facts:
@@ -240,6 +239,6 @@ def pass_on(body: bytes, facts: Facts, model: str) -> bytes:
     if facts.session is not None:
         edits["session_id"] = None
     if facts.label is not None:
-        rest = splice(bytes(_top.decode(body)["metadata"]), {"task": None})
-        edits["metadata"] = rest if _top.decode(rest) else None
+        rest = splice(bytes(top_level(body)["metadata"]), {"task": None})
+        edits["metadata"] = rest if top_level(rest) else None
     return splice(body, edits) if edits else body

@@ -22,7 +22,7 @@ from hybridllm.wire.conversation import (
     Tool,
     ToolChoice,
 )
-from hybridllm.wire.reading import read, required
+from hybridllm.wire.reading import check_text, read, required
 from hybridllm.wire.responses.items import read_input
 from hybridllm.wire.responses.replies import NULL
 from hybridllm.wire.responses.signatures import NATIVE
@@ -92,6 +92,7 @@ _MODES = ("auto", "none", "required")
 
 def read_request(body: bytes) -> Conversation:
     """The whole request. Raises RequestError naming the malformed field."""
+    check_text(body)
     request = read(_body, body)
     system, messages = read_input(Raw(b"[]") if bytes(request.input) == b"null" else request.input)
     if request.instructions:
