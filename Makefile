@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: setup demo test fuzz memory bench bench-quick bench-profile check format clean
+.PHONY: setup demo test fuzz memory bench bench-quick bench-profile month chaos clients claude-code check format clean
 .DEFAULT_GOAL := help
 
 help: ## what can be made
