@@ -69,3 +69,15 @@ def test_implicit_caches_hold_any_input_that_is_long_enough() -> None:
     long, short = sessions.get(b"long", 0.0), sessions.get(b"short", 0.0)
     assert long is not None and long.cached_tokens == 1_024
     assert short is not None and short.cached_tokens == 0
+
+
+def test_who_gave_a_reply_is_remembered_until_many_others_have_come() -> None:
+    sessions = Sessions(limit=2, ttl=60.0)
+    sessions.keep("resp_1", model("one"))
+    sessions.keep("resp_2", model("two"))
+    assert sessions.keeper("resp_1") == "anthropic/one"
+    sessions.keep("resp_3", model("three"))
+    assert sessions.keeper("resp_2") is None, "the one that was least recently spoken of"
+    assert sessions.keeper("resp_1") == "anthropic/one"
+    assert sessions.keeper("resp_9") is None
+    assert len(sessions) == 0, "replies do not crowd out conversations"

@@ -233,3 +233,19 @@ def test_a_mistake_of_configuration_names_the_provider_and_no_secret(
         open_upstreams({wrong.name: wrong}, {})
     assert (caught.value.field or "").startswith(f"providers.{wrong.name}")
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "dialect", "speaks"),
+    [
+        ("openai", "openai", {"openai": "chat", "responses": "responses"}),
+        ("vllm", "openai", {"openai": "chat"}),
+        ("anthropic", "anthropic", {"anthropic": "chat"}),
+        ("google", "google", {"google": "chat"}),
+    ],
+)
+async def test_which_dialects_a_provider_speaks(
+    name: str, dialect: str, speaks: dict[str, str]
+) -> None:
+    async with opened([], name=name, dialect=dialect) as upstream:
+        assert upstream.speaks == speaks and upstream.dialect in speaks
