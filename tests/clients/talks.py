@@ -145,7 +145,11 @@ class OpenAITalk:
         )
         self.messages: list[Any] = []
         if wish.system is not None:
-            self.messages.append({"role": "system", "content": wish.system})
+            content: Any = wish.system
+            if wish.cached:
+                mark = {"mode": "explicit"}
+                content = [{"type": "text", "text": wish.system, "prompt_cache_breakpoint": mark}]
+            self.messages.append({"role": "system", "content": content})
 
     def say(self, text: str, image: bytes | None = None) -> None:
         content: Any = text

@@ -19,6 +19,7 @@ from pydantic import BaseModel
 from hybridllm.simulators import Simulators
 from hybridllm.simulators.prose import prose
 from tests.clients.cells import (
+    MODELS,
     PROVIDERS,
     SDKS,
     THINKERS,
@@ -30,7 +31,8 @@ from tests.clients.cells import (
     signatures_sent,
     turns_sent,
 )
-from tests.clients.talks import ARGUMENTS, PNG
+from tests.clients.schema import check
+from tests.clients.talks import ARGUMENTS, PNG, OpenAITalk
 from tests.clients.tape import Tape, Wiretap
 from tests.running import RunningGateway
 
@@ -218,11 +220,12 @@ def signed_thoughts(cell: Cell) -> None:
 
 
 def cached_prefix(cell: Cell) -> None:
-    """OpenAI and Google cache by themselves; Anthropic what is marked."""
+    """OpenAI and Google cache by themselves; Anthropic what is marked, for which Google's SDK has
+    no word."""
     system = prose(5_000, seed=crc32(f"{cell.sdk} {cell.provider}".encode()))
     heard = cell.ask(said("First."), system=system, cached=True)
     assert heard.usage.cached == 0
-    marked = cell.provider == "anthropic" and cell.sdk == "anthropic"
+    marked = cell.provider == "anthropic" and cell.sdk != "google"
     if marked:
         assert (heard.usage.written or 0) > 4_000
     for stream in (False, True):
@@ -279,3 +282,31 @@ def test_cell(
     tape: Tape,
 ) -> None:
     feature(Cell(sdk, provider, today, simulators, wiretap, tape))
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_usage_that_no_one_asked_for_is_not_in_the_stream_but_in_the_ledger(
+    provider: str,
+    today: RunningGateway,
+    simulators: Simulators,
+    wiretap: Wiretap,
+    tape: Tape,
+) -> None:
+    cell = Cell("openai", provider, today, simulators, wiretap, tape)
+    talk = cell.talk()
+    assert isinstance(talk, OpenAITalk)
+    chunks = list(
+        talk.client.chat.completions.create(
+            model=MODELS[provider],
+            messages=[{"role": "user", "content": said(ANSWER)}],
+            stream=True,
+        )
+    )
+    assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks) == ANSWER
+    assert not any(chunk.usage for chunk in chunks)
+    check("openai", tape.last)
+    (row,) = today.attempts(tape.last.request_id)
+    (call,) = [c for c in simulators.calls() if c.attempt == f"{tape.last.request_id}-1"]
+    assert call.billed is not None and not row["usage_estimated"]
+    assert row["input_tokens"] == call.billed.input_tokens
+    assert row["output_tokens"] == call.billed.output_tokens
