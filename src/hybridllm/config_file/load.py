@@ -71,6 +71,12 @@ def load_config(
     return _merge(name, parse(f"preset {name}", text), file, path)
 
 
+def load_preset(name: str) -> Config:
+    """The configuration that a preset of `PRESETS` is by itself, without any file."""
+    text = (files("hybridllm.presets") / f"{name}.toml").read_text("utf-8")
+    return _merge(name, parse(f"preset {name}", text), Document(FILE, {}, {}), None)
+
+
 def _preset_name(file: Document, asked: str | None) -> str:
     name = asked or file.data.get("preset", PRESETS[0])
     if name in PRESETS:
