@@ -79,8 +79,9 @@ def _document(found: list[Strategy]) -> dict[str, Any]:
 def _line(line: CostLine) -> dict[str, Any]:
     """Tokens are those of one call."""
     fields = msgspec.structs.asdict(line)
-    picodollars = fields.pop("cost")
-    return {**fields, "usd": cents(picodollars)}
+    for name in ("cost", "cache", "place"):
+        del fields[name]
+    return {**fields, "usd": cents(line.cost)}
 
 
 def _show(month: Workload, settings: Config, found: list[Strategy]) -> None:

@@ -1,33 +1,41 @@
 """What a month of work costs: all on one model, routed, and routed with batches.
 
 There is no second table of who gets what. The routed month asks the router itself, told that every
-provider can be called and how large each call is.
+provider can be called and how large each call is. None of the three marks a prefix for a cache;
+what providers cache by themselves is in each of them.
 """
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Callable, Iterable
 
 import msgspec
 from msgspec import Struct
 
-from hybridllm.catalog.structs import Model, Task, Usage
+from hybridllm.catalog.structs import Model, Task
 from hybridllm.config import Config
-from hybridllm.config_file.document import did_you_mean
 from hybridllm.errors import ConfigError, RequestError
-from hybridllm.planning.workload import STRATEGIES, Line, Workload
-from hybridllm.pricing import cost, price_at, rates_for
+from hybridllm.planning.month import Load, Month, prepare
+from hybridllm.planning.offers import (
+    Cache,
+    Cell,
+    Mode,
+    Offer,
+    Shelf,
+    applies,
+    cost_of_cell,
+    unmarked,
+)
+from hybridllm.planning.workload import STRATEGIES, Workload
 from hybridllm.quality import Table, meets
 from hybridllm.routing import Need, Router, World
-
-Mode = Literal["sync", "batch"]
 
 _BYTES_PER_KBYTE = 1000
 
 
 class CostLine(Struct, frozen=True, kw_only=True):
-    """A line of the workload on one model. Tokens are those of one call; `cost` is picodollars for
-    all calls of the month."""
+    """Calls of line `place` of the workload that go one way. Tokens are those of one call, the mean
+    where calls differ; `cost` is picodollars for all calls of the month."""
 
     task: str
     model: str
@@ -36,10 +44,12 @@ class CostLine(Struct, frozen=True, kw_only=True):
     input_tokens: int
     output_tokens: int
     cost: int
+    cache: Cache = "none"
+    place: int = 0
 
 
 class Strategy(Struct, frozen=True, kw_only=True):
-    """A way of doing the month; `name` is one of `STRATEGIES`."""
+    """A way of doing the month; `name` is one of `STRATEGIES`, or `optimal`."""
 
     name: str
     lines: tuple[CostLine, ...]
@@ -48,6 +58,20 @@ class Strategy(Struct, frozen=True, kw_only=True):
     def monthly(self) -> int:
         """Picodollars."""
         return sum(line.cost for line in self.lines)
+
+    def of(self, place: int) -> list[CostLine]:
+        """What became of one line of the workload."""
+        return [line for line in self.lines if line.place == place]
+
+
+class Bought(Struct, frozen=True, kw_only=True):
+    """A cell of a line, and how it is bought. `cost` is picodollars for all of its calls."""
+
+    load: Load
+    cell: Cell
+    shelf: Shelf
+    offer: Offer
+    cost: int
 
 
 def strategies(
@@ -61,22 +85,23 @@ def strategies(
     Raises ConfigError where the workload names an unknown task, no model can take a call of that
     size, a model has no price on that day, or `baseline` is no chat model.
     """
-    single = _baseline(config, baseline)
-    routed = _Routed(config, day)
-    tasks = [_task(config, line) for line in workload.tasks]
-    chosen = [
-        (line, task, routed.model(line, task))
-        for line, task in zip(workload.tasks, tasks, strict=True)
-    ]
-    ways = (
-        [_priced(line, single, day, batch=False) for line, _, _ in chosen],
-        [_priced(line, model, day, batch=False) for line, _, model in chosen],
-        [_priced(line, model, day, batch=task.can_wait) for line, task, model in chosen],
-    )
     return [
-        Strategy(name=name, lines=tuple(lines))
-        for name, lines in zip(STRATEGIES, ways, strict=True)
+        Strategy(name=name, lines=summed(bought))
+        for name, bought in zip(
+            STRATEGIES, three_ways(prepare(workload, config, day), baseline), strict=True
+        )
     ]
+
+
+def three_ways(month: Month, baseline: str | None = None) -> tuple[list[Bought], ...]:
+    """The strategies of `STRATEGIES`, cell by cell."""
+    single = _baseline(month.config, baseline)
+    routed = Routed(month)
+    return (
+        _buy(month, lambda load, cell: single, batch=False),
+        _buy(month, routed.model, batch=False),
+        _buy(month, routed.model, batch=True),
+    )
 
 
 def below_bar(workload: Workload, config: Config, model: str) -> list[str]:
@@ -84,15 +109,58 @@ def below_bar(workload: Workload, config: Config, model: str) -> list[str]:
     comparison with it is one of different goods."""
     known = Table(config.quality)
     below = []
-    for name in dict.fromkeys(line.task for line in workload.tasks):
-        task = config.tasks[name]
+    for line in workload.tasks:
+        task = config.tasks[line.task]
+        bar = task.bar if line.bar is None else line.bar
         quality = known.find(model, task)
-        if task.bar > 0 and (quality is None or not meets(quality, task.bar)):
-            below.append(name)
-    return below
+        if bar > 0 and (quality is None or not meets(quality, bar)):
+            below.append(line.task)
+    return list(dict.fromkeys(below))
 
 
-class _Routed:
+def summed(bought: Iterable[Bought]) -> tuple[CostLine, ...]:
+    """Cells that go the same way, as one line each, in order."""
+    ways: dict[tuple[int, str, Mode, Cache], list[Bought]] = {}
+    for one in bought:
+        cache = one.offer.cache if applies(one.cell, one.shelf, one.offer) else "none"
+        key = (one.load.place, one.shelf.id, one.offer.mode, cache)
+        ways.setdefault(key, []).append(one)
+    return tuple(
+        CostLine(
+            task=same[0].load.task.name,
+            model=model,
+            mode=mode,
+            calls=sum(one.cell.calls for one in same),
+            input_tokens=_mean([(one.cell.calls, one.cell.input_tokens) for one in same]),
+            output_tokens=_mean([(one.cell.calls, one.cell.output_tokens) for one in same]),
+            cost=sum(one.cost for one in same),
+            cache=cache,
+            place=place,
+        )
+        for (place, model, mode, cache), same in ways.items()
+    )
+
+
+def _mean(sizes: list[tuple[int, int]]) -> int:
+    """Of (calls, tokens), rounded."""
+    calls = sum(n for n, _ in sizes)
+    return round(sum(n * tokens for n, tokens in sizes) / calls) if calls else sizes[0][1]
+
+
+def _buy(month: Month, model_for: Callable[[Load, Cell], Model], *, batch: bool) -> list[Bought]:
+    """Unmarked; what can wait in batches, where `batch` says so and the model has batch rates."""
+    bought = []
+    for load in month.loads:
+        for cell in load.cells:
+            shelf = month.shelf(model_for(load, cell), load)
+            mode: Mode = "batch" if batch and cell.can_wait else "sync"
+            offer = unmarked(shelf.offers(cell.input_tokens), mode)
+            cost = cost_of_cell(cell, shelf, offer)
+            bought.append(Bought(load=load, cell=cell, shelf=shelf, offer=offer, cost=cost))
+    return bought
+
+
+class Routed:
     """The router, asked in tokens.
 
     It estimates a request's tokens from its bytes, for each model by that model's tokenizer. A
@@ -100,46 +168,54 @@ class _Routed:
     token of each byte, and limits, price tiers and costs are exactly those of the workload.
     """
 
-    def __init__(self, config: Config, day: str) -> None:
-        catalog = config.catalog
+    def __init__(self, month: Month) -> None:
+        catalog = month.config.catalog
         models = {
             id: msgspec.structs.replace(model, tokens_per_kbyte=_BYTES_PER_KBYTE)
             for id, model in catalog.models.items()
         }
         counted = msgspec.structs.replace(catalog, models=models)
-        self._router = Router(msgspec.structs.replace(config, catalog=counted))
+        self._config = msgspec.structs.replace(month.config, catalog=counted)
         self._everyone = frozenset(model.provider for model in models.values())
-        self._day = day
+        self._day = month.day
+        self._routers: dict[tuple[str, float], Router] = {}
+        self._chosen: dict[tuple[str, float, int, int], Model] = {}
 
-    def model(self, line: Line, task: Task) -> Model:
+    def model(self, load: Load, cell: Cell) -> Model:
         """The first of the chain. Raises ConfigError where the router refuses the call."""
-        need = Need(task=task, text_bytes=line.input_tokens, max_output_tokens=line.output_tokens)
+        task = load.task
+        key = (task.name, task.bar, cell.input_tokens, cell.output_tokens)
+        found = self._chosen.get(key)
+        if found is None:
+            found = self._chosen[key] = self._ask(load, cell)
+        return found
+
+    def _ask(self, load: Load, cell: Cell) -> Model:
+        task = load.task
+        need = Need(task=task, text_bytes=cell.input_tokens, max_output_tokens=cell.output_tokens)
         world = World(
             providers=self._everyone,
             day=self._day,
-            output_tokens={task.name: line.output_tokens},
+            output_tokens={task.name: cell.output_tokens},
         )
         try:
-            return self._router.plan(need, world).chain[0]
+            return self._router(task).plan(need, world).chain[0]
         except RequestError as e:
             raise ConfigError(
                 f"No model of {task.name} can take such a call. {e.message}",
-                where=line.where,
+                where=load.line.where,
                 field="task",
                 remedy=e.remedy,
             ) from None
 
-
-def _task(config: Config, line: Line) -> Task:
-    found = config.tasks.get(line.task)
-    if found is None:
-        raise ConfigError(
-            f'There is no task "{line.task}" in the preset {config.preset}.',
-            where=line.where,
-            field="task",
-            remedy=did_you_mean(line.task, config.tasks),
-        )
-    return found
+    def _router(self, task: Task) -> Router:
+        """One a task and bar: a line may set a bar of its own."""
+        key = (task.name, task.bar)
+        found = self._routers.get(key)
+        if found is None:
+            only = msgspec.structs.replace(self._config, tasks={task.name: task})
+            found = self._routers[key] = Router(only)
+        return found
 
 
 def _baseline(config: Config, name: str | None) -> Model:
@@ -153,27 +229,3 @@ def _baseline(config: Config, name: str | None) -> Model:
             remedy="See hybridllm models.",
         )
     return found
-
-
-def _priced(line: Line, model: Model, day: str, *, batch: bool) -> CostLine:
-    """`batch` says that a batch is welcome; where the model has no batch rates the line is sync."""
-    price = price_at(model, day)
-    if price is None:
-        raise ConfigError(
-            f"{model.id} has no known price on {day}.",
-            where=line.where,
-            field="task",
-            remedy=f'Give it one: [models."{model.id}"] price = {{ input = 1.0, output = 2.0 }}.',
-        )
-    live = rates_for(price, line.input_tokens)
-    rates = rates_for(price, line.input_tokens, batch=batch)
-    usage = Usage(input_tokens=line.input_tokens, output_tokens=line.output_tokens)
-    return CostLine(
-        task=line.task,
-        model=model.id,
-        mode="sync" if rates == live else "batch",
-        calls=line.calls,
-        input_tokens=line.input_tokens,
-        output_tokens=line.output_tokens,
-        cost=line.calls * cost(usage, rates),
-    )

@@ -6,7 +6,9 @@
     input_tokens = 500       # of one call
     output_tokens = 50       # of one answer, reasoning included
 
-A mistake in it is told with its file, line and key.
+An entry may say more: sizes that differ from call to call, how much of the input is the same from
+call to call, what share can wait, and another bar than the task's own (`docs/costs.md`). A mistake
+in it is told with its file, line and key.
 """
 
 from __future__ import annotations
@@ -21,6 +23,8 @@ from hybridllm.config_file.convert import check_number, convert
 from hybridllm.config_file.document import Document, Documents, did_you_mean, parse, read
 from hybridllm.config_file.lines import Path
 from hybridllm.money import PICODOLLARS
+from hybridllm.planning.size_keys import check_share, finite, read_size
+from hybridllm.planning.sizes import Size, mean_of
 
 WORKLOADS = ("guide",)
 """The workloads that come with the package."""
@@ -31,18 +35,52 @@ STRATEGIES = ("single", "hybrid", "hybrid+batch")
 KEYS = ("tasks", "published")
 
 _MOST_CALLS = 10**12
-_MOST_TOKENS = 10**9
+_MOST_REUSE = 10**9
+
+
+class Reuse(Struct, frozen=True, kw_only=True):
+    """How often a cached prefix is read for each time that it is written. None: not known, so that
+    kind of cache is not counted on.
+
+    `short` within the provider's default lifetime (Anthropic 5 minutes, OpenAI 30), `long` within
+    the longer one (1 h, 12 h), `batch` within a batch, where providers promise nothing.
+    """
+
+    short: Decimal | None = None
+    long: Decimal | None = None
+    batch: Decimal | None = None
 
 
 class Line(Struct, frozen=True, kw_only=True):
     """One kind of call: `calls` a month of task `task`, each of `input_tokens` in and
-    `output_tokens` out. `where` is the `file:line` that says so."""
+    `output_tokens` out; these are means where `input_size` or `output_size` is set.
+
+    The first `cacheable_share` of the input is the same from call to call, and `reuse` says how
+    often it is found in a cache. `async_share` can wait for a batch (None: all or nothing, as the
+    task says). `bar` overrides the task's quality bar. `where` is the `file:line` that says so.
+    """
 
     task: str
     calls: int
     input_tokens: int
     output_tokens: int
+    input_size: Size | None = None
+    output_size: Size | None = None
+    cacheable_share: Decimal = Decimal(0)
+    reuse: Reuse = Reuse()
+    async_share: Decimal | None = None
+    bar: float | None = None
+    assumed: str = ""
+    """What about this line is not its source's own word, and why it was taken to be so."""
     where: str = ""
+
+    @property
+    def sizes(self) -> tuple[Size, Size]:
+        """Of input and output."""
+        return (
+            self.input_tokens if self.input_size is None else self.input_size,
+            self.output_tokens if self.output_size is None else self.output_size,
+        )
 
 
 class Published(Struct, frozen=True, kw_only=True):
@@ -73,8 +111,13 @@ class SaidLine(Struct, frozen=True, kw_only=True):
 
     task: str
     calls: int
-    input_tokens: int
-    output_tokens: int
+    input_tokens: Any
+    output_tokens: Any
+    cacheable_share: Decimal = Decimal(0)
+    reuse: Any = None
+    async_share: Decimal | None = None
+    bar: float | None = None
+    assumed: str = ""
 
 
 class SaidPublished(Struct, frozen=True, kw_only=True):
@@ -121,15 +164,50 @@ def _workload(name: str, document: Document) -> Workload:
 def _line(data: Any, path: Path, documents: Documents) -> Line:
     said = convert(SaidLine, data, path, documents)
     check_number(said.calls, 0, _MOST_CALLS, (*path, "calls"), documents)
-    for key in ("input_tokens", "output_tokens"):
-        check_number(getattr(said, key), 0, _MOST_TOKENS, (*path, key), documents)
+    for key in ("cacheable_share", "async_share", "bar"):
+        share = getattr(said, key)
+        if share is not None:
+            check_share(share, (*path, key), documents)
+    taken = read_size(said.input_tokens, (*path, "input_tokens"), documents)
+    given = read_size(said.output_tokens, (*path, "output_tokens"), documents)
     return Line(
         task=said.task,
         calls=said.calls,
-        input_tokens=said.input_tokens,
-        output_tokens=said.output_tokens,
+        input_tokens=mean_of(taken),
+        output_tokens=mean_of(given),
+        input_size=None if isinstance(taken, int) else taken,
+        output_size=None if isinstance(given, int) else given,
+        cacheable_share=said.cacheable_share,
+        reuse=_reuse(said.reuse, (*path, "reuse"), documents),
+        async_share=said.async_share,
+        bar=said.bar,
+        assumed=said.assumed,
         where=documents.where((*path, "task")) or "",
     )
+
+
+def _reuse(said: Any, path: Path, documents: Documents) -> Reuse:
+    """A number is that of the default lifetime."""
+    if said is None:
+        return Reuse()
+    if isinstance(said, int | Decimal) and not isinstance(said, bool):
+        number = Decimal(said)
+        check_number(finite(number, path, documents), 0, _MOST_REUSE, path, documents)
+        return Reuse(short=number)
+    if not isinstance(said, dict):
+        raise documents.error(
+            path,
+            "This is no reuse.",
+            "Write reads per write, 20, or a table: { short = 20, long = 90, batch = 0 }.",
+        )
+    reuse = convert(Reuse, said, path, documents)
+    for key in Reuse.__struct_fields__:
+        number = getattr(reuse, key)
+        if number is not None:
+            check_number(
+                finite(number, (*path, key), documents), 0, _MOST_REUSE, (*path, key), documents
+            )
+    return reuse
 
 
 def _published(data: Any, documents: Documents) -> Published:
