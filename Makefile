@@ -33,6 +33,9 @@ bench-quick: setup ## the gateway beside the bare relay, under three minutes
 bench-profile: setup ## where the gateway's time goes
 	$(BIN)/python -m benchmarks.gateway.profile
 
+bench-audit: setup ## the audit of ten million rows beside a bare DuckDB group-by, five minutes
+	$(BIN)/python -m benchmarks.bench_audit
+
 month: setup ## replay the guide's whole month, 660,000 calls, and check the ledger to the picodollar
 	$(BIN)/python benchmarks/month.py
 

@@ -14,7 +14,7 @@ from cyclopts import App
 
 from hybridllm.errors import HybridError
 
-COMMANDS = ("serve", "route", "cost", "models", "simulate", "demo")
+COMMANDS = ("serve", "route", "cost", "models", "simulate", "demo", "audit")
 REPORTS = ("spend", "savings", "impact")
 
 

@@ -7,6 +7,7 @@ A prompt is plain text, or messages as JSON: OpenAI's and Anthropic's (`content`
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from typing import Any
 
 from hybridllm.wire.dialect import Facts, Turn
@@ -69,7 +70,7 @@ def shared_share(prompts: list[str]) -> float | None:
     if len(prompts) < 20:
         return None
     ordered = sorted(prompts)
-    common = [_common(a, b) for a, b in zip(ordered, ordered[1:], strict=False)]
+    common = [_common(a, b) for a, b in pairwise(ordered)]
     shared = sum(max(left, right) for left, right in zip([0, *common], [*common, 0], strict=True))
     whole = sum(map(len, ordered))
     return shared / whole if whole else None

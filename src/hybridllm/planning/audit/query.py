@@ -143,8 +143,8 @@ def _overlaps(mapping: Mapping) -> list[tuple[str, str, str]]:
 
 
 def sums_select(mapping: Mapping, row: Typed, grid: Grid, *, said: bool) -> str:
-    """Rows, calls, tokens and costs by model, label, task that a prompt was known for (`said`: there
-    is a table of them) and packed key. Sums of BIGINT are HUGEINT, of DECIMAL exact."""
+    """Rows, calls, tokens and costs by model, label, task read from the prompt (`said`: there is a
+    table of them) and packed key. Sums of BIGINT are HUGEINT, of DECIMAL exact."""
 
     def number(key: str) -> str:
         return f"coalesce({key}, 0)" if key in row.numbers else "0"
@@ -156,6 +156,7 @@ def sums_select(mapping: Mapping, row: Typed, grid: Grid, *, said: bool) -> str:
     output = f"{number('output')} // {calls}" if "requests" in row.numbers else number("output")
     if mapping.sums:
         calls, size, output = "0", "size" if mapping.size else "0", "0"
+    counted = {"0": "0", "1": "count(*)"}.get(calls, f"sum({calls})")
     packed = grid.pack(
         period_sql('"at"', grid) if row.has_at else str(grid.undated),
         bucket_sql("size_in", grid.inputs),
@@ -176,7 +177,7 @@ def sums_select(mapping: Mapping, row: Typed, grid: Grid, *, said: bool) -> str:
     return (
         f"SELECT model, {'label' if row.has_label else 'NULL'} AS label, "
         f"{'said.task' if said else 'NULL'} AS task, {key} AS k, count(*) AS n, "
-        f"sum({calls}) AS calls, {', '.join(sums)} FROM "
+        f"{counted} AS calls, {', '.join(sums)} FROM "
         f"(SELECT *, {size} AS size_in, {output} AS size_out FROM ({row.select})) {joined} "
         "GROUP BY ALL"
     )

@@ -181,7 +181,7 @@ def report(found: Scan, config: Config, day: str, grid: Grid, namer: Namer) -> A
         unpriced_rows=sum(cell.total("rows") for cell in cells)
         - sum(cell.total("rows") for cell, _ in priced),
     )
-    result.notes = _notes(found, result, models, grid)
+    result.notes = _notes(found, result, models)
     return result
 
 
@@ -297,15 +297,15 @@ def _charged(files: list[FileScan], cells: list[Cell], pricer: Pricer) -> list[C
     ]
 
 
-def _notes(found: Scan, result: Audit, models: list[ModelLine], grid: Grid) -> list[str]:
+def _notes(found: Scan, result: Audit, models: list[ModelLine]) -> list[str]:
     """What one must know to read the figures, a sentence each."""
     notes = []
     unknown = [line for line in models if not line.id]
     if unknown:
         names = ", ".join(line.written for line in unknown[:5])
         notes.append(
-            f"Not in the catalogue: {names}{', ...' if len(unknown) > 5 else ''}. Their calls count "
-            "at the file's own cost where every row has one, else not at all "
+            f"Not in the catalogue: {names}{', ...' if len(unknown) > 5 else ''}. Their calls "
+            "count at the file's own cost where every row has one, else not at all "
             f"({result.unpriced_rows:,} rows)."
         )
     undated = sum(file.undated for file in found.files if file.costs is None)
@@ -327,6 +327,12 @@ def _notes(found: Scan, result: Audit, models: list[ModelLine], grid: Grid) -> l
     if found.sampled:
         notes.append(
             f"The classifier read {found.sampled:,} prompts; calls like them follow these."
+        )
+    dearer = [line.name for line in result.tasks if line.batched > line.now and line.routed]
+    if dearer:
+        notes.append(
+            f"Routed, {', '.join(dearer)} cost more: some of today's models are not known to meet "
+            "the bar of that work. Lower the bar, or measure them."
         )
     stayed = sum(line.rows for line in result.tasks if line.why == "stays")
     if stayed:

@@ -48,22 +48,24 @@ class Rule(Struct, frozen=True, kw_only=True):
 
 RULES = (
     Rule(task="classification", why="short in, a few words out", max_input=4_000, max_output=100),
+    Rule(task="code_generation", why="a model for code", coding=True),
+    Rule(task="complex_reasoning", why="a premium model, and no short call", premium=True),
+    Rule(
+        task="agentic",
+        why="a long conversation: a third of it cached",
+        min_input=16_000,
+        cached=0.33,
+    ),
+    Rule(task="general", why="a conversation: a third of it cached", cached=0.33),
     Rule(
         task="extraction",
         why="a page in, a little of it out",
         max_input=16_000,
         max_output=500,
         longer=4,
-        cached=0.0,
     ),
-    Rule(task="code_generation", why="a model for code", coding=True),
-    Rule(
-        task="complex_reasoning",
-        why="a premium model, and no short call",
-        premium=True,
-    ),
-    Rule(task="agentic", why="a growing conversation: half of it cached", cached=0.5),
     Rule(task="analysis", why="a long document in, less out", min_input=16_000, longer=4),
+    Rule(task="complex_reasoning", why="a very long answer", min_output=4_000),
     Rule(task="code_generation", why="a long answer", min_output=1_500),
 )
 """The first that holds. None: the default task. Edges are `sizes.RULE_INPUTS`, `RULE_OUTPUTS`."""
