@@ -65,36 +65,35 @@ LAST = (
 ROUNDS, REQUESTS = 7, 1_500
 
 
+class Arriving(Response):
+    """A reply whose pieces arrive one by one, each as soon as it is asked for."""
+
+    __slots__ = ("_coming",)
+
+    def __init__(self, source: Any, pieces: list[bytes]) -> None:
+        super().__init__(source, "stand-in")
+        self._coming = iter(pieces)
+        self.begin(200, {"content-type": "application/json", "x-request-id": "req_1"})
+
+    async def chunk(self) -> bytes:
+        return next(self._coming, b"")
+
+    async def read(self, limit: int = 0) -> bytes:
+        return b"".join(self._coming)
+
+
 class Standing:
     """Stands in for `Client`: every request is answered at once."""
 
     def __init__(self, pieces: list[bytes]) -> None:
         self._pieces = pieces
 
-    def pool(self, origin: Any, limit: int) -> Any:
-        return self
-
-    host = "stand-in"
-
-    def retire(self) -> None: ...
-
     async def request(self, *_: Any) -> Response:
-        response = Response(self, self.host)  # type: ignore[arg-type]
-        response.begin(200, {"content-type": "application/json", "x-request-id": "req_1"})
-        for piece in self._pieces:
-            response.add(piece)
-        response.finish()
-        if len(self._pieces) > 1:
-            response.chunk = self._chunks()  # type: ignore[method-assign]
-        return response
+        return Arriving(self, self._pieces)
 
-    def _chunks(self) -> Any:
-        waiting = iter([*self._pieces, b""])
+    def abort(self) -> None: ...
 
-        async def chunk() -> bytes:
-            return next(waiting)
-
-        return chunk
+    def resume(self) -> None: ...
 
 
 def body_of(dialect: str, stream: bool) -> tuple[str, bytes]:

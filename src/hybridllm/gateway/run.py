@@ -59,6 +59,7 @@ def run(
         access_log=False,
         server_header=False,
         date_header=False,
+        proxy_headers=False,  # whom a request came from plays no part here
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=int(server.drain_seconds),
         backlog=4096,

@@ -8,6 +8,8 @@ reasoning, is learned by task.
 
 from __future__ import annotations
 
+from msgspec import Struct
+
 from hybridllm.catalog.structs import Model, Price
 from hybridllm.pricing import price_at
 from hybridllm.routing.need import Need
@@ -41,33 +43,51 @@ def cached_tokens(model: Model, id: str, world: World, tokens_in: int) -> int:
     return held if held <= tokens_in else tokens_in
 
 
-class PricesOfDay:
-    """One day's prices, kept so that a plan does not look them up again."""
+class Offer(Struct, frozen=True):
+    """A model's price on a day as the router reads it: picodollars per token of fresh and of cached
+    input and of output, of the `price` that says more (tiers, batches) where `plain` is false."""
 
-    __slots__ = ("_day", "_prices")
+    fresh: int
+    cached: int
+    output: int
+    price: Price
+    plain: bool
+
+
+class Offers:
+    """One day's offers, kept so that a plan does not look them up again."""
+
+    __slots__ = ("_day", "_offers")
 
     def __init__(self, day: str) -> None:
         self._day = day
-        self._prices: dict[str, Price | None] = {}
+        self._offers: dict[str, Offer | None] = {}
 
-    def of(self, model: Model, id: str) -> Price | None:
+    def of(self, model: Model, id: str) -> Offer | None:
         """None: no price is known for that day."""
         try:
-            return self._prices[id]
+            return self._offers[id]
         except KeyError:
-            found = self._prices[id] = price_at(model, self._day)
+            price = price_at(model, self._day)
+            found = self._offers[id] = None if price is None else _offer(price)
             return found
 
 
+def _offer(price: Price) -> Offer:
+    rates = price.rates
+    cached = rates.input if rates.cache_read is None else rates.cache_read
+    return Offer(rates.input, cached, rates.output, price, not price.tiers)
+
+
 class DayPrices:
-    """The prices of one day at a time."""
+    """The offers of one day at a time."""
 
     def __init__(self) -> None:
         self._day = ""
-        self._prices = PricesOfDay("")
+        self._offers = Offers("")
 
-    def on(self, day: str) -> PricesOfDay:
-        """The prices of `day`."""
+    def on(self, day: str) -> Offers:
+        """The offers of `day`."""
         if day != self._day:
-            self._day, self._prices = day, PricesOfDay(day)
-        return self._prices
+            self._day, self._offers = day, Offers(day)
+        return self._offers

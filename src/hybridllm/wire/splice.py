@@ -34,15 +34,14 @@ def splice(body: bytes, edits: dict[str, bytes | None]) -> bytes:
     seen: set[str] = set()
     kept = 0
     for key, raw in top.items():
-        value = bytes(raw)
         match = _KEY.match(body, pos)
-        if match is None or not body.startswith(value, match.end()):
+        if match is None or not _is_key(match[1], key):
             raise RequestError(
                 f"The body names the top-level key '{key}' twice.",
                 field=key,
                 remedy="Send each key once.",
             )
-        end = match.end() + len(value)
+        end = match.end() + memoryview(raw).nbytes
         new = edits.get(key, raw)
         if new is None:
             # Everything from the end of the previous value goes, the separating comma with it.
@@ -71,6 +70,14 @@ def splice(body: bytes, edits: dict[str, bytes | None]) -> bytes:
             kept += 1
     out.append(tail)
     return b"".join(out)
+
+
+def _is_key(written: bytes, key: str) -> bool:
+    """Whether a key as it is written is `key`. Walking on by the lengths of the values goes astray
+    after a key that is there twice, and then what is found is not the key that should follow."""
+    if b"\\" in written:
+        return bool(msgspec.json.decode(written) == key)
+    return written[1:-1] == key.encode()
 
 
 def top_level(body: bytes) -> dict[str, msgspec.Raw]:

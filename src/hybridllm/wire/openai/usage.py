@@ -78,13 +78,22 @@ _metered = msgspec.json.Decoder(_Metered)
 def neutral_usage(wire: WireUsage) -> Usage:
     """The counts as kinds that do not overlap."""
     prompt = wire.prompt_tokens or 0
-    details = wire.prompt_tokens_details or _PromptDetails()
-    read = min(details.cached_tokens or wire.prompt_cache_hit_tokens or 0, prompt)
-    written = min(details.cache_write_tokens or 0, prompt - read)
-    lifetimes = details.cache_write_tokens_details or _WriteDetails()
-    long = min(lifetimes.ttl_12h_tokens or 0, written)
+    read, written, long = wire.prompt_cache_hit_tokens or 0, 0, 0
+    details = wire.prompt_tokens_details
+    if details is not None:
+        read = details.cached_tokens or read
+        written = details.cache_write_tokens or 0
+        if written and details.cache_write_tokens_details is not None:
+            long = details.cache_write_tokens_details.ttl_12h_tokens or 0
+    if read or written:
+        # No kind is more than what is left of the whole, whatever a server says.
+        read = min(read, prompt)
+        written = min(written, prompt - read)
+        long = min(long, written)
     output = wire.completion_tokens or 0
-    reasoning = (wire.completion_tokens_details or _CompletionDetails()).reasoning_tokens or 0
+    reasoning = 0
+    if wire.completion_tokens_details is not None:
+        reasoning = wire.completion_tokens_details.reasoning_tokens or 0
     if reasoning and wire.total_tokens == prompt + output + reasoning:
         # Some compatible servers (xAI) count reasoning beside the completion.
         output += reasoning
@@ -94,7 +103,7 @@ def neutral_usage(wire: WireUsage) -> Usage:
         cache_write_tokens=written - long,
         cache_write_long_tokens=long,
         output_tokens=output,
-        reasoning_tokens=min(reasoning, output),
+        reasoning_tokens=reasoning if reasoning <= output else output,
     )
 
 
