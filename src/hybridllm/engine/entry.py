@@ -203,6 +203,8 @@ class Entry:
                 total_us=self.elapsed_us(),
                 reason=trip.plan.reason,
                 moved_from=_moved_from(trip, model),
+                text_bytes=trip.facts.text_bytes,
+                text_kind=trip.text_kind,
             )
         )
 

@@ -6,15 +6,23 @@ the next plan and start empty, when the catalogue's and the task's own figures h
 
 from __future__ import annotations
 
+from hybridllm.tokens.calibration import Tables
+
 _WEIGHT = 16
 
 
 class Learned:
-    """Output tokens by task, and time to a full answer in milliseconds by model id."""
+    """Output tokens by task, and time to a full answer in milliseconds by model id. What the ledger
+    has learned of tokens a byte is handed in (`calibrate`)."""
 
     def __init__(self) -> None:
         self.output_tokens: dict[str, int] = {}
         self.latency_ms: dict[str, int] = {}
+        self.tokens_per_kbyte: Tables = {}
+
+    def calibrate(self, tables: Tables) -> None:
+        """Take these ratios from now on. Any thread may call it: they are swapped whole."""
+        self.tokens_per_kbyte = tables
 
     def note(self, task: str, model: str, output_tokens: int, total_us: int) -> None:
         """One answered request."""

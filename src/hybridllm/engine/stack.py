@@ -160,6 +160,7 @@ class Stack:
             settings = msgspec.structs.replace(settings, directory=self._directory)
         runtime = open_runtime(config)
         ledger = Ledger(settings)
+        ledger.on_learned = runtime.learned.calibrate
         ledger.open()
         self._ledger = ledger
         self._engine = Engine(runtime, ledger)

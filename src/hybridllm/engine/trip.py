@@ -11,8 +11,9 @@ from hybridllm.wire.dialect import Facts
 
 
 class Trip:
-    """One request; `requested` is the id of a model that the caller named. `conversation` is
-    decoded at most once, and only where dialects differ."""
+    """One request; `requested` is the id of a model that the caller named, `text_kind` the kind of
+    text that its input is, "" where it is more than text. `conversation` is decoded at most once,
+    and only where dialects differ."""
 
     __slots__ = (
         "_conversation",
@@ -26,6 +27,7 @@ class Trip:
         "session",
         "task",
         "task_source",
+        "text_kind",
     )
 
     def __init__(
@@ -38,6 +40,7 @@ class Trip:
         plan: Plan,
         session: bytes,
         requested: str | None = None,
+        text_kind: str = "",
     ) -> None:
         self.request_id = request_id
         self.call = call
@@ -47,6 +50,7 @@ class Trip:
         self.plan = plan
         self.session = session
         self.requested = requested
+        self.text_kind = text_kind
         self.attempts = 0
         self.dropped: list[str] = []
         self._conversation: Conversation | None = None
@@ -84,4 +88,6 @@ def money_headers(cost: int, baseline: int) -> Headers:
 
 def _value(text: str) -> bytes:
     """A header's value: Latin-1, and no control character can get in."""
+    if text.isascii() and text.isprintable():
+        return text.encode("ascii")
     return "".join(c if c.isprintable() else " " for c in text).encode("latin-1", "replace")

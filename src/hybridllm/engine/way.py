@@ -71,12 +71,14 @@ def planned(runtime: Runtime, request_id: str, call: Call, facts: Facts) -> Trip
         down=runtime.breakers.down(now),
         latency_ms=runtime.learned.latency_ms,
         output_tokens=runtime.learned.output_tokens,
+        tokens_per_kbyte=runtime.learned.tokens_per_kbyte,
         day=runtime.today(time.time()),
         previous=known.model if known else None,
         warm_model=known.model if known and warm else None,
         warm_tokens=known.cached_tokens if known and warm else 0,
     )
-    plan = runtime.router.plan(need_of(named, facts), world)
+    need = need_of(named, facts)
+    plan = runtime.router.plan(need, world)
     if facts.previous is not None:
         by_name = named.requested is not None
         plan = continued(runtime, plan, call.dialect, facts.previous, named=by_name)
@@ -89,6 +91,7 @@ def planned(runtime: Runtime, request_id: str, call: Call, facts: Facts) -> Trip
         plan,
         session,
         requested=named.requested,
+        text_kind="" if facts.media or facts.unseen_input else need.kind,
     )
 
 

@@ -19,7 +19,9 @@ from hybridllm.errors import HybridError
 from hybridllm.gateway.app import Gateway
 from hybridllm.gateway.endpoint import Service
 from hybridllm.gateway.request import Receive, Scope, Send
+from hybridllm.gateway.reviewing import Reviewer
 from hybridllm.ledger import Ledger
+from hybridllm.ledger.paths import store_url
 
 log = logging.getLogger("hybridllm.gateway")
 
@@ -78,6 +80,7 @@ class Server:
         self._options = options
         self._gateway: Gateway | None = None
         self._watch: asyncio.Task[None] | None = None
+        self._reviewer: Reviewer | None = None
         self._retired: set[asyncio.Task[None]] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -105,8 +108,12 @@ class Server:
         gate = Gate(secret_of(config), config.server.key_env)
         runtime = open_runtime(config)
         ledger = Ledger(config.ledger)
+        ledger.on_learned = runtime.learned.calibrate
         ledger.open()
-        self._gateway = Gateway(Service(Engine(runtime, ledger), ledger, gate))
+        engine = Engine(runtime, ledger)
+        self._gateway = Gateway(Service(engine, ledger, gate))
+        self._reviewer = Reviewer(lambda: engine.runtime.config, store_url(config.ledger))
+        self._reviewer.start()
         loop = asyncio.get_running_loop()
         with suppress(NotImplementedError, RuntimeError):  # not on Windows, nor off the main thread
             loop.add_signal_handler(signal.SIGHUP, self._hangup)
@@ -117,6 +124,8 @@ class Server:
         """Close everything: the last rows go to the store."""
         if self._watch is not None:
             self._watch.cancel()
+        if self._reviewer is not None:
+            await asyncio.to_thread(self._reviewer.stop)
         if self._gateway is not None:
             service = self._gateway.service
             await service.engine.runtime.close()

@@ -15,6 +15,7 @@ from hybridllm.ledger.journal import Journal
 from hybridllm.ledger.log import AttemptLog
 from hybridllm.ledger.paths import journal_directory, store_url
 from hybridllm.ledger.record import Attempt, Intent
+from hybridllm.tokens.calibration import Tables, tables_of
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -50,6 +51,9 @@ class Ledger:
         self._served = 0
         self._trouble = ""
         self._adopted_at = -_ADOPT_SECONDS
+        self.on_learned: Callable[[Tables], None] = _ignore
+        """Told, from the ledger's thread, what has been learned of tokens a byte: soon after the
+        start, at each flush, and every few seconds. To be set before `open`."""
 
     def open(self) -> None:
         """Start the journal and the loading thread, which first adopts the journals of processes
@@ -158,9 +162,11 @@ class Ledger:
     def _adopt_orphans(self, *, now: bool) -> None:
         if not now and time.monotonic() - self._adopted_at < _ADOPT_SECONDS:
             return
+        from hybridllm.ledger.learning import calibrations
         from hybridllm.ledger.loader import adopt
 
         adopt(self._root, self._connected(), self._attempt_log)
+        self.on_learned(tables_of(calibrations(self._connected())))
         self._adopted_at = time.monotonic()
 
     def _connected(self) -> Engine:
@@ -173,6 +179,10 @@ class Ledger:
 
 def _first_line(error: Exception) -> str:
     return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+
+
+def _ignore(_tables: Tables) -> None:
+    """Nobody wants to know."""
 
 
 def _not_open(_entry: Intent | Attempt) -> None:

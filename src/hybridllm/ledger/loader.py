@@ -20,6 +20,7 @@ from sqlalchemy.exc import IntegrityError
 
 from hybridllm.ledger.frames import entries
 from hybridllm.ledger.journal import lock_orphan, runs, segments
+from hybridllm.ledger.learning import learn
 from hybridllm.ledger.log import AttemptLog
 from hybridllm.ledger.record import Attempt, Intent
 from hybridllm.ledger.rollup import hourly_sums, storable, unknown
@@ -138,6 +139,7 @@ class RunLoader:
                 again = [a.request_id for a in group if a.attempt > 1]
                 firsts = rows.first_models(connection, again) if again else {}
                 rows.add_hourly(connection, hourly_sums(group, firsts))
+                learn(connection, group)
         return group
 
     def _delete_spent(self) -> None:

@@ -47,7 +47,9 @@ class Attempt(Struct, kw_only=True, tag="a", array_like=True):
     `usage_estimated`: the provider did not say, we estimated. `unpriced`: no price is known for
     the model, so `cost` is 0 and means nothing. Times are microseconds; `first_token_us` is 0
     where nothing came. `moved_from` is the model that a conversation left. `tags` is a JSON
-    object's text or "".
+    object's text or "". `text_bytes` are the UTF-8 bytes of the input's text and `text_kind` its
+    kind (`tokens.kinds`), "" where the input was more than text, so that its tokens say nothing
+    of bytes.
     """
 
     request_id: str
@@ -86,6 +88,8 @@ class Attempt(Struct, kw_only=True, tag="a", array_like=True):
     total_us: int
     reason: str
     moved_from: str
+    text_bytes: int = 0
+    text_kind: str = ""
 
     def columns(self) -> dict[str, Any]:
         """The row by column name."""

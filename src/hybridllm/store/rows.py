@@ -10,7 +10,14 @@ import msgspec
 from sqlalchemy import Connection, delete, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from hybridllm.store.schema import HOURLY_KEYS, HOURLY_SUMS, attempts, hourly, loaded
+from hybridllm.store.schema import (
+    HOURLY_KEYS,
+    HOURLY_SUMS,
+    attempts,
+    calibrations,
+    hourly,
+    loaded,
+)
 
 ATTEMPT_COLUMNS = tuple(column.name for column in attempts.columns)
 _IDS_A_QUERY = 500
@@ -149,4 +156,33 @@ def add_hourly(connection: Connection, sums: Iterable[Mapping[str, Any]]) -> Non
     added = {name: hourly.c[name] + statement.excluded[name] for name in HOURLY_SUMS}
     connection.execute(
         statement.on_conflict_do_update(index_elements=HOURLY_KEYS, set_=added), ordered
+    )
+
+
+# -- calibrations
+
+
+def read_calibrations(connection: Connection, *, lock: bool = False) -> list[dict[str, Any]]:
+    """All rows by column name. With `lock` no other writer can change one before this transaction
+    ends."""
+    statement = select(calibrations).order_by(calibrations.c.model, calibrations.c.kind)
+    if lock:
+        statement = statement.with_for_update()
+    return [dict(row) for row in connection.execute(statement).mappings()]
+
+
+def put_calibrations(connection: Connection, changed: Iterable[Mapping[str, Any]]) -> None:
+    """Insert or replace rows, each by column name; in the order of their keys, as `add_hourly`."""
+    ordered = sorted(changed, key=lambda row: (row["model"], row["kind"]))
+    if not ordered:
+        return
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    statement = dialect.insert(calibrations)
+    learned = {
+        column.name: statement.excluded[column.name]
+        for column in calibrations.c
+        if not column.primary_key
+    }
+    connection.execute(
+        statement.on_conflict_do_update(index_elements=["model", "kind"], set_=learned), ordered
     )

@@ -67,6 +67,8 @@ attempts = Table(
     _integer("total_us"),
     _text("reason"),
     _text("moved_from"),
+    Column("text_bytes", BigInteger, nullable=False, server_default="0"),
+    Column("text_kind", Text, nullable=False, server_default=""),
 )
 """A row an attempt. Its one index is the primary key, which is how requests are looked up: no
 report reads this table, and every further index would be paid for by every insert."""
@@ -122,6 +124,31 @@ loaded = Table(
 )
 """How far each run of a process has been loaded from its journal. It changes in the transaction
 that inserts the rows, so that a record is loaded exactly once."""
+
+calibrations = Table(
+    "calibrations",
+    metadata,
+    Column("model", Text, primary_key=True),
+    Column("kind", Text, primary_key=True),
+    _integer("start"),
+    _integer("ratio"),
+    _integer("reports"),
+    _integer("error"),
+    _integer("start_error"),
+)
+"""What `attempts` have taught of tokens a byte, by model and kind of text: the fields of
+`tokens.calibration.Calibration`. It changes in the transaction that inserts the rows."""
+
+
+reviews = Table(
+    "reviews",
+    metadata,
+    Column("at", BigInteger, primary_key=True, autoincrement=False),
+    _text("origin"),
+    _text("document"),
+)
+"""Reviews of prices and routes: when (Unix microseconds), who made it (`serve` or `cli`), and the
+`reports.review.Review` as JSON."""
 
 
 def split(picodollars: int) -> tuple[int, int]:
