@@ -65,7 +65,7 @@ def assign(month: Month, policy: list[Bought]) -> tuple[list[Bought], list[Below
     return chosen, below
 
 
-def restricted(month: Month, policy: list[Bought]) -> list[Bought]:
+def restricted(policy: list[Bought]) -> list[Bought]:
     """The policy's own models, each cell with the cheapest of batch and marks: what is saved
     without moving anything."""
     bought = []
