@@ -11,11 +11,13 @@ from hybridllm.catalog.structs import Catalog, Model, Price, Rates, Usage
 from hybridllm.pricing import cost, price_at
 from hybridllm.reports.period import Period
 from hybridllm.reports.totals import Totals, add, totals_by
+from hybridllm.store.schema import whole
 
 
 class Trace(Struct, kw_only=True, frozen=True):
-    """`query` yields `amount` (picodollars, or a count) from the store's hourly sums; it read
-    `rows` rows of `hours` different hours."""
+    """`query` yields `amount` from the store's hourly sums: a count; or picodollars, in two columns
+    of which the first counts millionths of a dollar. It read `rows` rows of `hours` different
+    hours."""
 
     figure: str
     amount: int
@@ -46,27 +48,36 @@ def within(hours: Period, **equal: str) -> str:
 
 
 def money(*columns: tuple[str, int]) -> str:
-    """A sum of amounts, each with its sign, as SQL: they are kept in two parts."""
-    parts = [
-        f"{'+' if sign > 0 else '-'} (SUM({name}_micro) * 1000000 + SUM({name}_pico))"
-        for name, sign in columns
-    ]
-    return " ".join(parts).removeprefix("+ ")
+    """A sum of amounts, each with its sign, as SQL: whole millionths of a dollar, and the
+    picodollars over. Not as one number, which SQLite could not hold exactly."""
+    return ", ".join(
+        " ".join(
+            f"{'+' if sign > 0 else '-'} SUM({name}_{part})" for name, sign in columns
+        ).removeprefix("+ ")
+        for part in ("micro", "pico")
+    )
 
 
 def traced(engine: Engine, figure: str, what: str, where: str) -> Trace:
     """Run the query and note what it read."""
     query = f"SELECT {what} FROM hourly WHERE {where}"
+    read = f"SELECT COUNT(*), COUNT(DISTINCT hour) FROM hourly WHERE {where}"
     with engine.connect() as connection:
-        amount = _one(connection, query)
-        rows = _one(connection, f"SELECT COUNT(*) FROM hourly WHERE {where}")
-        hours = _one(connection, f"SELECT COUNT(DISTINCT hour) FROM hourly WHERE {where}")
+        amount = amount_of(connection, query)
+        rows, hours = _first(connection, read)
     return Trace(figure=figure, amount=amount, query=query, rows=rows, hours=hours)
 
 
-def _one(connection: Connection, query: str) -> int:
+def amount_of(connection: Connection, query: str) -> int:
+    """What a trace's query yields: a number, or an amount in its two parts."""
+    found = _first(connection, query)
+    return whole(*found) if len(found) == 2 else found[0]
+
+
+def _first(connection: Connection, query: str) -> list[int]:
     # A colon in a name would be taken for a parameter.
-    return int(connection.execute(text(query.replace(":", r"\:"))).scalar() or 0)
+    row = connection.execute(text(query.replace(":", r"\:"))).one()
+    return [int(value or 0) for value in row]
 
 
 def price_uses(engine: Engine, catalog: Catalog, hours: Period) -> list[PriceUse]:
