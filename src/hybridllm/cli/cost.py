@@ -1,24 +1,25 @@
-"""`hybridllm cost`: what a month of work would cost on one model, routed, and with batches."""
+"""`hybridllm cost`: what a month of work would cost on one model, routed, with batches, and at the
+least."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 from cyclopts import Parameter
-from rich.markup import escape
-from rich.table import Table
-from rich.text import Text
 
-from hybridllm.cli.output import cents, money, print_json
-from hybridllm.cli.tables import amount, console, counted, fits, table
-from hybridllm.config import Config
+from hybridllm.cli.cost_document import document
+from hybridllm.cli.cost_tables import show
+from hybridllm.cli.output import money, print_json
+from hybridllm.cli.tables import console
+from hybridllm.config import Config, OverheadConfig
 from hybridllm.config_file import load_config
-from hybridllm.planning.cost import CostLine, Strategy, below_bar, strategies
-from hybridllm.planning.workload import Published, Workload, load_workload
+from hybridllm.errors import ConfigError
+from hybridllm.planning.comparison import compare
+from hybridllm.planning.cost_page import render
+from hybridllm.planning.workload import load_workload
 
 
 def cost(
@@ -26,19 +27,29 @@ def cost(
     *,
     preset: str | None = None,
     baseline: str | None = None,
+    html: Path | None = None,
+    setup_days: float | None = None,
+    maintenance_hours: float | None = None,
+    adaptation_hours: float | None = None,
+    evaluation_usd: float | None = None,
+    hourly_rate_usd: float | None = None,
     config: Path | None = None,
     json: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:
     """What a month of work costs on one model, routed, and with batches. Nothing is sent.
 
-    No key is needed: every provider counts as callable. Examples:
+    Beside them stands the cheapest way there is to meet every task's quality bar, and why it is
+    lower; where marking a shared prefix pays; when the engineering is earned back; and what other
+    prices and volumes would do. No key is needed: every provider counts as callable. Examples:
 
         hybridllm cost --preset guide
 
         hybridllm cost month.toml --baseline gpt-4o --json
 
+        hybridllm cost month.toml --html month.html --hourly-rate-usd 140
+
     A workload is a TOML file with a [[tasks]] table for each kind of call: task, calls (a month),
-    input_tokens and output_tokens (of one call).
+    input_tokens and output_tokens (of one call); docs/costs.md has the keys that say more.
 
     Parameters
     ----------
@@ -48,137 +59,68 @@ def cost(
         The tasks, models and prices: default (today's) or guide (April 2026).
     baseline
         The single model to compare with [default: the configuration's routing.baseline].
+    html
+        Write a page with charts to this file; it opens offline.
+    setup_days
+        Days of engineering, once [default: the configuration's overhead.setup_days, 3 to 5].
+    maintenance_hours
+        Hours a month [default: overhead.maintenance_hours, 2 to 4].
+    adaptation_hours
+        Hours once for each task on a provider that is not the baseline's
+        [default: overhead.adaptation_hours, 2 to 4].
+    evaluation_usd
+        Dollars a month for evaluation [default: overhead.evaluation_usd, 300 to 500].
+    hourly_rate_usd
+        Dollars an hour of engineering [default: overhead.hourly_rate_usd, 100].
     config
         The configuration file [default: $HYBRIDLLM_CONFIG, else ./hybridllm.toml if it is there].
     json
         Print one JSON document, its dollars exact.
     """
     settings = load_config(str(config) if config else None, preset)
+    settings = _with_overhead(
+        settings,
+        setup_days=setup_days,
+        maintenance_hours=maintenance_hours,
+        adaptation_hours=adaptation_hours,
+        evaluation_usd=evaluation_usd,
+        hourly_rate_usd=hourly_rate_usd,
+    )
     month = load_workload(workload)
-    day = time.strftime("%Y-%m-%d", time.gmtime())
-    found = strategies(month, settings, day, baseline)
+    found = compare(month, settings, time.strftime("%Y-%m-%d", time.gmtime()), baseline)
+    if html is not None:
+        _write(html, render(month, settings, found, money))
     if json:
-        print_json(_document(found))
+        print_json(document(month, settings, found))
     else:
-        _show(month, settings, found)
+        show(console(), month, settings, found)
+        if html is not None:
+            console().print(f"\n[dim]The page is in {html}.[/dim]")
 
 
-def _document(found: list[Strategy]) -> dict[str, Any]:
-    return {
-        "strategies": [
-            {
-                "name": strategy.name,
-                "monthly_usd": cents(strategy.monthly),
-                "lines": [_line(line) for line in strategy.lines],
-            }
-            for strategy in found
-        ]
-    }
-
-
-def _line(line: CostLine) -> dict[str, Any]:
-    """Tokens are those of one call."""
-    fields = msgspec.structs.asdict(line)
-    for name in ("cost", "cache", "place"):
-        del fields[name]
-    return {**fields, "usd": cents(line.cost)}
-
-
-def _show(month: Workload, settings: Config, found: list[Strategy]) -> None:
-    out = console()
-    single = found[0].lines[0].model
-    out.print(
-        f"[bold]A month of {counted(month.calls, 'call')}[/bold], "
-        f"preset {escape(settings.preset)}, prices as of {settings.catalog.as_of}"
-    )
-    below = below_bar(month, settings, single)
-    remark = f", which is below the bar of {', '.join(below)}" if below else ""
-    out.print(f"[dim]single: all on {escape(single)}{escape(remark)}[/dim]\n")
-    shown = _table(found, wide=True)
-    out.print(shown if fits(shown, out) else _table(found, wide=False))
-    for note in _notes(month, settings, found):
-        out.print(f"\n{escape(note)}")
-
-
-def _table(found: list[Strategy], *, wide: bool) -> Table:
-    """The strategies side by side; a narrow one leaves out sizes and the models' providers."""
-    bill = max(strategy.monthly for strategy in found)
-    shown = table(footer=False)
-    shown.add_column("TASK", no_wrap=True)
-    for name in (*(("CALLS", "IN", "OUT") if wide else ()), "SINGLE"):
-        shown.add_column(name, justify="right", no_wrap=True)
-    shown.add_column("ROUTED TO", style="cyan", no_wrap=True)
-    for name in ("HYBRID", "HYBRID+BATCH"):
-        shown.add_column(name, justify="right", no_wrap=True)
-    for single, hybrid, batched in zip(*(strategy.lines for strategy in found), strict=True):
-        sizes = (f"{n:,}" for n in (single.calls, single.input_tokens, single.output_tokens))
-        shown.add_row(
-            Text(single.task),
-            *(sizes if wide else ()),
-            amount(single.cost, bill),
-            Text(hybrid.model if wide else hybrid.model.partition("/")[2]),
-            amount(hybrid.cost, bill),
-            f"{'[dim]batch[/dim] ' * (batched.mode == 'batch')}{amount(batched.cost, bill)}",
-        )
-    shown.add_row()
-    for heading, figure in _sums(found, bill):
-        single_sum, *sums = (figure(strategy) for strategy in found)
-        shown.add_row(heading, *([""] * 3 * wide), single_sum, "", *sums)
-    return shown
-
-
-def _sums(found: list[Strategy], bill: int) -> list[tuple[str, Callable[[Strategy], str]]]:
-    """The rows below the tasks: a heading, and the figure of each strategy."""
-    baseline = found[0].monthly
-
-    def total(strategy: Strategy) -> str:
-        return f"[bold]{amount(strategy.monthly, bill)}[/bold]"
-
-    def saved(times: int) -> Callable[[Strategy], str]:
-        def text(strategy: Strategy) -> str:
-            less = (baseline - strategy.monthly) * times
-            return "" if strategy is found[0] else amount(less, bill)
-
-        return text
-
-    def share(strategy: Strategy) -> str:
-        if strategy is found[0] or not baseline:
-            return ""
-        part = (baseline - strategy.monthly) / baseline
-        return f"[{'green' if part >= 0 else 'red'}]{part:.1%}[/]"
-
-    return [
-        ("[bold]a month[/bold]", total),
-        ("saved a month", saved(1)),
-        ("saved a year", saved(12)),
-        ("saved of single", share),
-    ]
-
-
-def _notes(month: Workload, settings: Config, found: list[Strategy]) -> list[str]:
-    """Where somebody's printed totals for the same month, models and prices differ from ours."""
-    said = month.published
-    if said is None or not _comparable(said, settings, found):
-        return []
-    notes = []
-    for strategy in found:
-        printed = said.monthly.get(strategy.name, strategy.monthly)
-        if printed != strategy.monthly:
-            notes.append(
-                f"{said.source[:1].upper()}{said.source[1:]} prints {money(printed)} for "
-                f"{strategy.name}; its own lines, which are those above, sum to "
-                f"{money(strategy.monthly)}, a saving of "
-                f"{money(found[0].monthly - strategy.monthly)}."
+def _with_overhead(settings: Config, **said: float | None) -> Config:
+    """With one figure in place of each range that an option names."""
+    overhead: OverheadConfig = settings.overhead
+    for name, number in said.items():
+        if number is None:
+            continue
+        if not 0 <= number <= 1_000_000:
+            raise ConfigError(
+                f"{number:g} is out of range.",
+                field=f"--{name.replace('_', '-')}",
+                remedy="It must be 0 or more and at most 1,000,000.",
             )
-    return notes
+        figure = number if name == "hourly_rate_usd" else (number, number)
+        overhead = msgspec.structs.replace(overhead, **{name: figure})
+    return msgspec.structs.replace(settings, overhead=overhead)
 
 
-def _comparable(said: Published, settings: Config, found: list[Strategy]) -> bool:
-    """Whether the printed totals are of what we priced: the same preset and baseline, unaltered."""
-    names = settings.catalog.names
-    baseline = names.get(said.baseline, said.baseline)
-    return (
-        said.preset == settings.preset
-        and settings.path is None
-        and all(line.model == baseline for line in found[0].lines)
-    )
+def _write(path: Path, page: str) -> None:
+    try:
+        path.write_text(page, "utf-8")
+    except OSError as e:
+        raise ConfigError(
+            f"The page cannot be written: {e.strerror}.",
+            where=str(path),
+            remedy="Give a file in a directory that is there and may be written.",
+        ) from None
