@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
-from hybridllm.catalog.structs import Model
+from hybridllm.catalog.structs import Model, Price
 from hybridllm.config import Config
 from hybridllm.planning.audit.groups import Group
 from hybridllm.planning.audit.names import Names
@@ -73,14 +73,15 @@ class Pricer:
         """Picodollars; None where the model has no price then. `dated` is at the group's own days.
         `batch` None is as the calls were made. `uncached` bills cached input as input; `grown` is
         by how many percent more tokens it takes."""
-        price = price_at(model, self._grid.day(group.period if dated else self._now))
+        in_batch = group.batch if batch is None else batch
+        day = self._grid.day(group.period if dated else self._now)
+        price = price_on(model, day, batch=in_batch)
         if price is None:
             return None
         usage = group.usage
         if uncached:
             usage.input_tokens = usage.total_input
             usage.cache_read_tokens = usage.cache_write_tokens = usage.cache_write_long_tokens = 0
-        in_batch = group.batch if batch is None else batch
         rates = rates_for(price, self._grid.tier_size(group.size_in), batch=in_batch)
         return cost(usage, rates) * (100 + grown) // 100
 
@@ -95,6 +96,18 @@ class Pricer:
                 return None
             total += part
         return total
+
+
+def price_on(model: Model, day: str, *, batch: bool) -> Price | None:
+    """The price of that day. Batch rates were recorded later than providers began to offer them:
+    where a day has none, those of the next price with the same live rates stand in."""
+    price = price_at(model, day)
+    if price is None or price.batch is not None or not batch:
+        return price
+    for later in model.prices:
+        if later.since > day and later.rates == price.rates and later.batch is not None:
+            return later
+    return price
 
 
 def cells_of(groups: Iterable[Group], config: Config, namer: Namer, routed: Routed) -> list[Cell]:
@@ -128,7 +141,7 @@ def cells_of(groups: Iterable[Group], config: Config, namer: Namer, routed: Rout
             _add(cells, naming, group, names)
     for cell in cells.values():
         if cell.model is None or cell.model.kind == "chat":
-            cell.routed = routed.choices(cell.task, *cell.mean_call(config))
+            cell.routed = routed.choices(cell.task, cell.model, *cell.mean_call(config))
     return list(cells.values())
 
 

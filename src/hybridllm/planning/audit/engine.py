@@ -20,6 +20,9 @@ Progress = Callable[[float], None]
 MEMORY = "1GB"
 """DuckDB's own limit; beyond it groups are spilled to a temporary directory."""
 
+_MOST_THREADS = 8
+"""Each takes buffers of its own, of as much as 32 MB for JSON."""
+
 _POLL_SECONDS = 0.1
 
 
@@ -90,7 +93,7 @@ def open_engine(threads: int | None = None, memory: str = MEMORY) -> Iterator[En
         connection = duckdb.connect(
             config={
                 "memory_limit": memory,
-                "threads": threads or os.cpu_count() or 1,
+                "threads": threads or min(os.cpu_count() or 1, _MOST_THREADS),
                 "temp_directory": spill,
                 "autoinstall_known_extensions": False,
                 "autoload_known_extensions": False,

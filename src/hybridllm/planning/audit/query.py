@@ -103,14 +103,17 @@ def _number(
 
 
 def _at(kind: str, name: str, mapping: Mapping) -> tuple[str, list[tuple[str, str, str]]]:
+    """A time without an offset is UTC. A cast to TIMESTAMP would drop an offset in silence."""
+    at = '"at"'
     if kind in ("VARCHAR", "JSON"):
-        value = f'coalesce(TRY_CAST("at" AS TIMESTAMP), {epoch(chr(34) + "at" + chr(34))})'
-        blank = "trim(\"at\"::VARCHAR) = ''"
-        bad = f'({value} IS NULL AND "at" IS NOT NULL AND NOT ({blank}))'
-        return f'{value} AS "at", {bad} AS bad_at', [(name, "is no date or time", "bad_at")]
+        value = f"coalesce(make_timestamp(epoch_us(TRY_CAST({at} AS TIMESTAMPTZ))), {epoch(at)})"
+        bad = f"({value} IS NULL AND {at} IS NOT NULL AND trim({at}::VARCHAR) <> '')"
+        return f"{value} AS {at}, {bad} AS bad_at", [(name, "is no date or time", "bad_at")]
+    if kind == "TIMESTAMP WITH TIME ZONE":
+        return f"make_timestamp(epoch_us({at})) AS {at}", []
     if kind in _WHOLE or kind.startswith(("DECIMAL", "DOUBLE", "FLOAT", "HUGEINT", "UBIGINT")):
-        return f'{epoch(chr(34) + "at" + chr(34))} AS "at"', []
-    return 'CAST("at" AS TIMESTAMP) AS "at"', []
+        return f"{epoch(at)} AS {at}", []
+    return f"CAST({at} AS TIMESTAMP) AS {at}", []
 
 
 def _cost(kind: str, name: str, mapping: Mapping) -> tuple[str, list[tuple[str, str, str]]]:

@@ -10,12 +10,9 @@ from hybridllm.catalog.structs import Model
 from hybridllm.config import Config
 from hybridllm.planning.audit.cells import Cell, Pricer
 from hybridllm.planning.audit.levers import is_other
-from hybridllm.planning.audit.routed import Routed
+from hybridllm.planning.audit.routed import Routed, tokens_per_kbyte
 from hybridllm.planning.audit.tasks import GUESSED, harder
 from hybridllm.quality import Table
-
-MORE_TOKENS_PERCENT = 15
-"""How much another provider's tokenizer may make of the same text: the what-if's figure."""
 
 
 class Assumption(Struct, frozen=True, kw_only=True):
@@ -118,10 +115,10 @@ class WhatIf:
             ),
             (
                 "tokenizers",
-                "A call takes as many tokens on another provider's model.",
-                f"it takes {MORE_TOKENS_PERCENT}% more there",
-                lambda cell: self._moves(cell) and self._crosses(cell),
-                lambda cell, before: self.after(cell, before, grown=MORE_TOKENS_PERCENT),
+                "A call takes as many tokens on the model that it moves to.",
+                "it takes as many as the catalogue's estimate for English text",
+                lambda cell: self._moves(cell) and _growth(cell) != 0,
+                lambda cell, before: self.after(cell, before, grown=_growth(cell)),
             ),
             (
                 "waiting",
@@ -151,10 +148,6 @@ class WhatIf:
     def _moves(self, cell: Cell) -> bool:
         return is_other(cell.target, cell.model)
 
-    def _crosses(self, cell: Cell) -> bool:
-        target = cell.target
-        return target is not None and (cell.model is None or cell.model.provider != target.provider)
-
     def _is_measured(self, cell: Cell) -> bool:
         target = cell.target
         known = target and self._quality.find(target.id, self._config.tasks[cell.task])
@@ -162,7 +155,7 @@ class WhatIf:
 
     def _harder(self, cell: Cell, before: int) -> int:
         task = harder(cell.task, self._config)
-        found = self._routed.choices(task, *cell.mean_call(self._config))
+        found = self._routed.choices(task, cell.model, *cell.mean_call(self._config))
         return self.after(cell, before, model=found[0], task=task) if found else before
 
     def _next(self, cell: Cell, before: int) -> int:
@@ -172,5 +165,12 @@ class WhatIf:
 
     def _larger(self, cell: Cell, before: int) -> int:
         given, output = cell.mean_call(self._config)
-        found = self._routed.choices(cell.task, 4 * given, 4 * output)
+        found = self._routed.choices(cell.task, cell.model, 4 * given, 4 * output)
         return self.after(cell, before, model=found[0]) if found else before
+
+
+def _growth(cell: Cell) -> int:
+    """By how many percent more tokens the same text makes on the model that the calls move to."""
+    if cell.target is None:
+        return 0
+    return tokens_per_kbyte(cell.target) * 100 // tokens_per_kbyte(cell.model) - 100

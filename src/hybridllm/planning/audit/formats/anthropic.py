@@ -6,6 +6,8 @@ They count tokens and not calls, and say whether a call's input was above 200,00
 
 from __future__ import annotations
 
+import re
+
 from hybridllm.planning.audit.formats.shape import Format, Mapping, quoted, results, table
 from hybridllm.planning.audit.head import Head
 
@@ -29,6 +31,8 @@ _PAGES = {
     ),
     "output": ("output_tokens", "r->>'output_tokens'"),
 }
+_UNCACHED = re.compile(r'"uncached_input_tokens"\s*:')
+"""As a key: in a cost report it is a kind of token, a value."""
 _ABOVE = 200_001
 """An input that is surely above the 200,000 tokens of the smaller context window."""
 
@@ -58,7 +62,7 @@ def _usage_csv(head: Head) -> Mapping:
 
 
 def _is_usage_pages(head: Head) -> bool:
-    return '"uncached_input_tokens"' in head.text and '"starting_at"' in head.text
+    return _UNCACHED.search(head.text) is not None and '"starting_at"' in head.text
 
 
 def _usage_pages(head: Head) -> Mapping:
@@ -97,7 +101,7 @@ def _cost_csv(head: Head) -> Mapping:
 
 def _is_cost_pages(head: Head) -> bool:
     is_ours = '"starting_at"' in head.text and '"amount"' in head.text
-    return is_ours and '"currency"' in head.text and '"uncached_input_tokens":' not in head.text
+    return is_ours and '"currency"' in head.text
 
 
 def _cost_pages(head: Head) -> Mapping:

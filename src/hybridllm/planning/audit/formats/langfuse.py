@@ -54,8 +54,7 @@ def _relation(head: Head) -> tuple[str, frozenset[str]]:
     if not _is_page(head):
         return table(head), head.lower
     fields = ", ".join(f"o->>{text('$.' + key)} AS {quoted(key)}" for key in _PAGE_TYPES)
-    read = table(head, {"data": "JSON[]"}).replace("newline_delimited", "unstructured")
-    read = read.replace(", ignore_errors=true", "")
+    read = table(head, {"data": "JSON[]"}, page=True)
     rows = f"(SELECT unnest(data) AS o FROM {read})"
     return f"(SELECT {fields} FROM {rows})", frozenset(key.lower() for key in _PAGE_TYPES)
 

@@ -6,6 +6,7 @@ All of it is SQL over the file as DuckDB reads it, so that no row ever passes th
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Literal
 
 from msgspec import Struct
@@ -17,8 +18,11 @@ NUMBERS = ("input", "cached", "written", "written_long", "output", "reasoning", 
 read from a cache, `written` and `written_long` written to one; `reasoning` is a part of `output`;
 `requests` is how many calls the row sums up."""
 
-MOST_OBJECT_BYTES = 512 * 1024 * 1024
-"""The largest JSON document that is read whole (a page of an API, an array is streamed)."""
+MOST_OBJECT_BYTES = 64 * 1024 * 1024
+"""The largest JSON document that is read whole: a page of an API. Arrays and lines are streamed.
+DuckDB takes twice as much for each thread that reads."""
+
+_USUAL_OBJECT_BYTES = 16 * 1024 * 1024
 
 
 class Mapping(Struct, frozen=True, kw_only=True):
@@ -73,9 +77,10 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def table(head: Head, json_types: dict[str, str] | None = None) -> str:
+def table(head: Head, json_types: dict[str, str] | None = None, *, page: bool = False) -> str:
     """The file as a table, after FROM. CSV columns are texts, so that a bad value costs a row and
     not the file. Of JSON records the keys of `json_types` are read, or all of the first's as text.
+    `page` says that they are under a key of one document, or of several one after the other.
     """
     path = text(head.path)
     packed = ", compression='gzip'" if head.gzipped else ""
@@ -90,14 +95,22 @@ def table(head: Head, json_types: dict[str, str] | None = None) -> str:
         )
     types = json_types or dict.fromkeys(head.columns, "VARCHAR")
     columns = ", ".join(f"{text(name)}: {text(kind)}" for name, kind in types.items())
-    if head.kind == "jsonl":
+    if head.kind == "jsonl" and not page:
         form = "format='newline_delimited', ignore_errors=true"
     else:
         form = f"format='{'array' if is_array(head) else 'unstructured'}'"
     return (
         f"read_json({path}, {form}, columns={{{columns}}}, "
-        f"maximum_object_size={MOST_OBJECT_BYTES if head.kind == 'json' else 67108864}{packed})"
+        f"maximum_object_size={_object_bytes(head) if page else _USUAL_OBJECT_BYTES}{packed})"
     )
+
+
+def _object_bytes(head: Head) -> int:
+    """Room for the largest object: an array's elements and lines are small, a page is the file."""
+    if is_array(head):
+        return _USUAL_OBJECT_BYTES
+    size = Path(head.path).stat().st_size * (20 if head.gzipped else 1)
+    return min(max(size, _USUAL_OBJECT_BYTES), MOST_OBJECT_BYTES)
 
 
 def is_array(head: Head) -> bool:
@@ -113,7 +126,7 @@ def results(head: Head) -> str:
     form = "array" if is_array(head) else "unstructured"
     read = (
         f"read_json({path}, format='{form}', columns={{data: 'JSON[]'}}, "
-        f"maximum_object_size={MOST_OBJECT_BYTES}{packed})"
+        f"maximum_object_size={_object_bytes(head)}{packed})"
     )
     buckets = f"(SELECT unnest(data) AS bucket FROM {read})"
     return f"(SELECT bucket, unnest(CAST(bucket->'results' AS JSON[])) AS r FROM {buckets})"

@@ -1,0 +1,1 @@
+"""The audit: each format, the sums, the rules, the report."""
