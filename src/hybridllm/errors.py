@@ -132,9 +132,9 @@ class ProviderError(HybridError):
     """A provider refused, failed, or could not be reached.
 
     `message` is the provider's own words where it sent any. `body` is its raw error body, which a
-    caller of the same dialect (`dialect`) is handed unchanged. `retry_after` is in seconds. `retryable` says
-    that the same call may succeed later; kinds alone do not decide that (Anthropic's 429 for an
-    exhausted spend limit must not be retried).
+    caller of the same dialect (`dialect`) is handed unchanged. `retry_after` is in seconds.
+    `retryable` says that the same call may succeed later; kinds alone do not decide that
+    (Anthropic's 429 for an exhausted spend limit must not be retried).
     """
 
     def __init__(

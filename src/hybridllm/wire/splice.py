@@ -31,17 +31,10 @@ def splice(body: bytes, edits: dict[str, bytes | None]) -> bytes:
     pos = opened.end()
     out: list[bytes] = []
     done = 0
-    seen: set[str] = set()
     kept = 0
     for key, raw in top.items():
-        match = _KEY.match(body, pos)
-        if match is None or not _is_key(match[1], key):
-            raise RequestError(
-                f"The body names the top-level key '{key}' twice.",
-                field=key,
-                remedy="Send each key once.",
-            )
-        end = match.end() + memoryview(raw).nbytes
+        start, value = _find(body, pos, key)
+        end = value + memoryview(raw).nbytes
         new = edits.get(key, raw)
         if new is None:
             # Everything from the end of the previous value goes, the separating comma with it.
@@ -50,21 +43,19 @@ def splice(body: bytes, edits: dict[str, bytes | None]) -> bytes:
         else:
             if not kept and done == pos and pos > opened.end():
                 # All keys before this one were removed: the comma that follows them goes too.
-                done = match.start(1)
+                done = start
             kept += 1
             if new is not raw:
-                out.append(body[done : match.end()])
+                out.append(body[done:value])
                 out.append(new)
                 done = end
-        if key in edits:
-            seen.add(key)
         pos = end
     tail = body[pos:]
-    if tail.lstrip()[:1] != b"}":
+    if tail.strip() != b"}":
         raise RequestError("The body names a top-level key twice.", remedy="Send each key once.")
     out.append(body[done:pos])
     for key, new in edits.items():
-        if key not in seen and new is not None:
+        if new is not None and key not in top:
             out.append(b"," if kept else b"")
             out.append(msgspec.json.encode(key) + b":" + new)
             kept += 1
@@ -72,12 +63,35 @@ def splice(body: bytes, edits: dict[str, bytes | None]) -> bytes:
     return b"".join(out)
 
 
-def _is_key(written: bytes, key: str) -> bool:
-    """Whether a key as it is written is `key`. Walking on by the lengths of the values goes astray
-    after a key that is there twice, and then what is found is not the key that should follow."""
-    if b"\\" in written:
-        return bool(msgspec.json.decode(written) == key)
-    return written[1:-1] == key.encode()
+def _find(body: bytes, pos: int, key: str) -> tuple[int, int]:
+    """Where `key`, which comes next after `pos`, and its value begin.
+
+    Walking on by the lengths of the values goes astray after a key that is there twice, and then
+    what is found is not the key that should follow: that is how such a body is known. Raises
+    RequestError.
+    """
+    name = key.encode()
+    start = body.find(b'"', pos)
+    end = start + 1 + len(name)
+    plain = body.startswith(name, start + 1) and body.startswith(b'"', end)
+    if not plain or body[pos:start].strip(b" \t\r\n,"):
+        return _find_escaped(body, pos, key)
+    value = end + 1
+    while body[value] in b" \t\r\n:":
+        value += 1
+    return start, value
+
+
+def _find_escaped(body: bytes, pos: int, key: str) -> tuple[int, int]:
+    """As `_find`, of a key that is not written as it reads."""
+    match = _KEY.match(body, pos)
+    if match is None or msgspec.json.decode(match[1]) != key:
+        raise RequestError(
+            f"The body names the top-level key '{key}' twice.",
+            field=key,
+            remedy="Send each key once.",
+        )
+    return match.start(1), match.end()
 
 
 def top_level(body: bytes) -> dict[str, msgspec.Raw]:
