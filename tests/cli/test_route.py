@@ -7,8 +7,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from hybridllm.cli.route import dialect_of, route
+from hybridllm.cli.route import route
 from hybridllm.errors import RequestError
+from hybridllm.wire.telling import dialect_of
 
 OPENAI = {"model": "auto", "messages": [{"role": "user", "content": "Is this spam? Buy now!"}]}
 ANTHROPIC = {

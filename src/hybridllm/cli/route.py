@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-import msgspec
 from cyclopts import Parameter
 from rich.markup import escape
 from rich.table import Table
@@ -22,8 +20,7 @@ from hybridllm.routing import Need, Plan, Router, World, need_of
 from hybridllm.tasks import Named, TaskNamer
 from hybridllm.wire.dialect import RequestShape
 from hybridllm.wire.registry import get_dialect
-
-DialectName = Literal["openai", "anthropic", "google"]
+from hybridllm.wire.telling import DialectName, dialect_of
 
 
 def route(
@@ -46,7 +43,7 @@ def route(
     Parameters
     ----------
     request
-        The request's JSON body, in any of the three dialects; `-` reads standard input.
+        The request's JSON body, in any dialect; `-` reads standard input.
     task
         The task, as the header x-hybridllm-task would name it.
     preset
@@ -77,27 +74,6 @@ def route(
         _show(plan, named, refused, assumed)
     if refused is not None:
         raise SystemExit(2)
-
-
-def dialect_of(body: bytes) -> DialectName:
-    """The dialect that a request is written in, told from its shape. Raises RequestError."""
-    try:
-        fields = msgspec.json.decode(body, type=dict[str, Any])
-    except msgspec.DecodeError as e:
-        raise RequestError(
-            f"The request is not a JSON object: {e}.", remedy="Give the body of one request."
-        ) from None
-    if "contents" in fields:
-        return "google"
-    tools = fields.get("tools")
-    first = tools[0] if isinstance(tools, list) and tools else None
-    if "max_tokens" in fields and (
-        {"system", "thinking", "stop_sequences", "anthropic_version"} & fields.keys()
-        or (isinstance(first, Mapping) and "input_schema" in first)
-        or str(fields.get("model", "")).startswith(("claude", "anthropic/"))
-    ):
-        return "anthropic"
-    return "openai"
 
 
 def _read(path: Path) -> bytes:
