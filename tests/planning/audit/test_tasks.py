@@ -1,9 +1,13 @@
 """Which task calls are taken for: labels, prompts, sizes; and models by the names of exports."""
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 
+from hybridllm.planning.audit.formats import FORMATS
+from hybridllm.planning.audit.formats.generic import COLUMNS
 from hybridllm.planning.audit.groups import Group
 from hybridllm.planning.audit.names import Names
 from hybridllm.planning.audit.prompts import facts_of, shared_share
@@ -160,3 +164,12 @@ def test_harder_is_a_tier_up_and_ends_at_the_top():
     assert harder("classification", CONFIG) == "general"
     assert harder("general", CONFIG) == "complex_reasoning"
     assert harder("complex_reasoning", CONFIG) == "complex_reasoning"
+
+
+def test_the_page_lists_the_rules_and_columns_in_order():
+    page = (Path(__file__).parents[3] / "docs" / "audit.md").read_text()
+    table = page.partition("| the mean call |")[2].partition("\n\n")[0]
+    assert re.findall(r"\| `(\w+)` \|$", table, re.MULTILINE) == [rule.task for rule in RULES]
+    for names in COLUMNS.values():
+        assert all(f"`{name}`" in page for name in names)
+    assert all(f"`{name}`" in page for name in FORMATS)
