@@ -1,9 +1,12 @@
 """A workload: the guide's month as data, and a user's file whose mistakes are pointed at."""
 
+from decimal import Decimal as D
+
 import pytest
 
 from hybridllm.errors import ConfigError
-from hybridllm.planning.workload import WORKLOADS, load_workload
+from hybridllm.planning.sizes import Bucket, LogNormal
+from hybridllm.planning.workload import WORKLOADS, Reuse, load_workload
 
 GUIDE = [
     ("classification", 500_000, 500, 50),
@@ -87,6 +90,88 @@ MISTAKES = [
     (ONE + "[published]", "month.toml:7", "published", "`source` is missing"),
     ("[[tasks]\n", "month.toml:1", "", "This is no TOML"),
 ]
+
+
+SPREAD = ONE.replace("= 5", "= {}")
+MORE = ONE + "{}\n"
+MISTAKES += [
+    (SPREAD.format('"5"'), "month.toml:5", "tasks[0].input_tokens", "a list of { tokens"),
+    (SPREAD.format("true"), "month.toml:5", "tasks[0].input_tokens", "no number of tokens"),
+    (SPREAD.format("[]"), "month.toml:5", "tasks[0].input_tokens", "no number of tokens"),
+    (SPREAD.format("{ mean = 5 }"), "month.toml:5", "tasks[0].input_tokens", "`p95` is missing"),
+    (
+        SPREAD.format("{ mean = 5, p59 = 6 }"),
+        "month.toml:5",
+        "tasks[0].input_tokens.p59",
+        "Did you mean p95?",
+    ),
+    (
+        SPREAD.format("{ mean = 5, p95 = 20 }"),
+        "month.toml:5",
+        "tasks[0].input_tokens.p95",
+        "less than 3.87 times its mean",
+    ),
+    (SPREAD.format("{ mean = 5, p95 = 4 }"), "month.toml:5", "tasks[0].input_tokens.p95", "less"),
+    (SPREAD.format("{ mean = 0, p95 = 4 }"), "month.toml:5", "tasks[0].input_tokens.mean", "range"),
+    (
+        SPREAD.format("{ mean = 5, p95 = 9, most = 4 }"),
+        "month.toml:5",
+        "tasks[0].input_tokens.most",
+        "5 or more",
+    ),
+    (
+        SPREAD.format("[\n{ tokens = 1, share = 0.9 },\n{ tokens = 2, share = 0.2 }]"),
+        "month.toml:5",
+        "tasks[0].input_tokens",
+        "sum to 1.1 and not to 1",
+    ),
+    (
+        SPREAD.format("[\n{ tokens = 1, share = 0.9 },\n{ tokens = -2, share = 0.1 }]"),
+        "month.toml:7",
+        "tasks[0].input_tokens[1].tokens",
+        "-2 is out of range",
+    ),
+    (
+        SPREAD.format("[{ tokens = 1, share = nan }]"),
+        "month.toml:5",
+        "tasks[0].input_tokens[0].share",
+        "no number",
+    ),
+    (MORE.format("cacheable_share = 1.5"), "month.toml:7", "tasks[0].cacheable_share", "range"),
+    (MORE.format("async_share = nan"), "month.toml:7", "tasks[0].async_share", "no number"),
+    (MORE.format("bar = 90"), "month.toml:7", "tasks[0].bar", "90.0 is out of range"),
+    (MORE.format("reuse = -1"), "month.toml:7", "tasks[0].reuse", "-1.0 is out of range"),
+    (MORE.format("reuse = inf"), "month.toml:7", "tasks[0].reuse", "no number"),
+    (MORE.format('reuse = "often"'), "month.toml:7", "tasks[0].reuse", "Write reads per write"),
+    (MORE.format("reuse = { shrt = 1 }"), "month.toml:7", "tasks[0].reuse.shrt", "short?"),
+    (MORE.format("reuse = { long = -1 }"), "month.toml:7", "tasks[0].reuse.long", "range"),
+    (MORE.format("cachable_share = 1"), "month.toml:7", "tasks[0].cachable_share", "cacheable"),
+]
+
+
+def test_all_that_an_entry_may_say(load):
+    (line,) = load("""
+[[tasks]]
+task = "classification"
+calls = 10
+input_tokens = { mean = 5_000, p95 = 15_000, most = 100_000 }
+output_tokens = [{ tokens = 10, share = 0.75 }, { tokens = 50, share = 0.25 }]
+cacheable_share = 0.6
+reuse = { short = 3, long = 40.5 }
+async_share = 0.3
+bar = 0.95
+""").tasks
+    assert line.sizes == (
+        LogNormal(mean=5_000, p95=15_000, most=100_000),
+        (Bucket(tokens=10, share=D("0.75")), Bucket(tokens=50, share=D("0.25"))),
+    )
+    assert (line.input_tokens, line.output_tokens) == (5_000, 20)
+    assert line.reuse == Reuse(short=D(3), long=D("40.5"))
+    assert (line.cacheable_share, line.async_share, line.bar) == (D("0.6"), D("0.3"), 0.95)
+
+
+def test_a_number_of_reads_is_that_of_the_default_lifetime(load):
+    assert load(ONE + "reuse = 20\n").tasks[0].reuse == Reuse(short=D(20))
 
 
 @pytest.mark.parametrize(("text", "where", "field", "words"), MISTAKES)
