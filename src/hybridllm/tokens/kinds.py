@@ -26,6 +26,7 @@ _CJK_LEADS = bytes(range(0xE3, 0xEE))
 """The first of the three UTF-8 bytes of U+3000 to U+DFFF: kana, ideographs, Hangul."""
 _QUOTES = b'"{}[]'
 _SIGNS = b"{}[]()<>=;_/\\+*&|#$@`~^%"
+_MARKS = bytes({*_QUOTES, *_SIGNS})
 
 
 def kind_of(text: str) -> Kind:
@@ -39,6 +40,9 @@ def kind_of(text: str) -> Kind:
             return "cjk"
         if _count(data, _HIGH) * 100 > size * 30:
             return "script"
+    marks = _count(data, _MARKS)
+    if marks * 100 < size * 6 and b"\n  " not in data and b"\n\t" not in data:
+        return "prose"  # too few of either kind of mark: what nearly every request is
     if _count(data, _QUOTES) * 100 >= size * 10 and size:
         return "json"
     indented = data.count(b"\n  ") + data.count(b"\n\t")

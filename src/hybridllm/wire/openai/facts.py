@@ -104,13 +104,16 @@ def read_facts(body: bytes) -> Facts:
     system: list[str] = []
     turns: list[Turn] = []
     for i, message in enumerate(request.messages):
-        turn = tally.turn(message, f"messages[{i}]")
+        turn = tally.turn(message, i)
         if message.role in SYSTEM and not turns:
             system.append(turn.text)
         else:
             turns.append(turn)
-    tools = [*(request.tools or ()), *(request.functions or ())]
-    tally.text_bytes += sum(memoryview(tool).nbytes for tool in tools)
+    tools = request.tools or []
+    if request.functions:
+        tools = [*tools, *request.functions]
+    for tool in tools:
+        tally.text_bytes += memoryview(tool).nbytes
     task = request.metadata.task if request.metadata is not None else UNSET
     output = request.response_format.type if request.response_format is not None else None
     options = request.stream_options
@@ -165,16 +168,18 @@ class _Tally:
         self.foreign = False
         self.marked = False
 
-    def turn(self, message: _Message, path: str) -> Turn:
-        """The message as routing sees it; everything in it is counted."""
+    def turn(self, message: _Message, place: int) -> Turn:
+        """The message at `place` as routing sees it; everything in it is counted."""
         if not message.role:
-            required(f"{path}.role")
-        text = self._text_of(message.content, f"{path}.content")
-        for further in (message.refusal, message.reasoning_content):
-            if further:
-                self._count(further)
-        for call in message.tool_calls or ():
-            self._call(call)
+            required(f"messages[{place}].role")
+        text = self._text_of(message.content, place)
+        if message.refusal:
+            self._count(message.refusal)
+        if message.reasoning_content:
+            self._count(message.reasoning_content)
+        if message.tool_calls:
+            for call in message.tool_calls:
+                self._call(call)
         if message.function_call is not None:
             self._call(_Call(function=message.function_call))
         if message.tool_call_id is not None:
@@ -184,12 +189,13 @@ class _Tally:
             self.foreign |= is_ours(message.reasoning_details)
         return Turn(message.role, "" if message.role == "function" else text)
 
-    def _text_of(self, content: str | list[_Part] | None, path: str) -> str:
+    def _text_of(self, content: str | list[_Part] | None, place: int) -> str:
         if content is None:
             return ""
         if isinstance(content, str):
             self._count(content)
             return content
+        path = f"messages[{place}].content"
         texts: list[str] = []
         for i, part in enumerate(content):
             if not part.type:
