@@ -126,7 +126,7 @@ def _kept(settings: Config, store: str | None) -> Review:
 
 def _made(settings: Config, store: str | None, workload: str | None, *, save: bool) -> Review:
     """The review as of now; on the ledger's traffic where there is a ledger."""
-    now = datetime.now(UTC)
+    now = _now()
     try:
         engine = open_ledger(settings.ledger, store)
     except HybridError as e:
@@ -141,6 +141,10 @@ def _made(settings: Config, store: str | None, workload: str | None, *, save: bo
         return found
     finally:
         engine.dispose()
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 # -- applying
@@ -185,7 +189,7 @@ def _replace(path: Path, changed: Change) -> Path | None:
         backup = None
         if path.exists():
             draft.chmod(path.stat().st_mode)
-            stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+            stamp = _now().strftime("%Y%m%dT%H%M%SZ")
             backup = path.with_name(f"{path.name}.{stamp}.bak")
             backup.write_bytes(path.read_bytes())
             backup.chmod(path.stat().st_mode)
