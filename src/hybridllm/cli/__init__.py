@@ -14,7 +14,18 @@ from cyclopts import App
 
 from hybridllm.errors import HybridError
 
-COMMANDS = ("serve", "route", "cost", "review", "models", "simulate", "demo", "audit")
+COMMANDS = (
+    "serve",
+    "route",
+    "select",
+    "cost",
+    "tokens",
+    "review",
+    "models",
+    "simulate",
+    "demo",
+    "audit",
+)
 REPORTS = ("spend", "savings", "impact")
 
 
