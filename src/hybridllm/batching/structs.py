@@ -12,8 +12,8 @@ BatchState = Literal["open", "cancelling", "ended"]
 class NewBatch(Struct, kw_only=True):
     """A set of lines that one caller brings. `dialect` names the API it came by: openai (also its
     responses endpoint: `endpoint` then says so), anthropic or google; `endpoint` is the path of
-    OpenAI's batch lines, "" elsewhere. `key` is the label of the caller's key. `deadline_at` is Unix
-    microseconds: by then every line is answered, or reported as late. `kind` is `batch` for a
+    OpenAI's batch lines, "" elsewhere. `key` is the label of the caller's key. `deadline_at` is
+    Unix microseconds: by then every line is answered, or reported as late. `kind` is `batch` for a
     batch API's, `deferred` for an ordinary request that can wait, `run` for the command line's.
     `model` is the model of the batch where its path names one (Google), "" else. `metadata` is a
     JSON object's text that the caller gave, "" else; `webhook` a URL to be told of the end."""
