@@ -78,9 +78,6 @@ class OpenAIRelay:
 
     def _note(self, event: bytes) -> bool:
         """Meter the event; whether the caller is to have it."""
-        if self.has_content and _is_more(event):
-            self.output_events += 1
-            return True
         try:
             # The rest of nearly every event is one JSON text, its line's ends being white space.
             chunk = _decode(event[6:]) if event.startswith(b"data: {") else None
@@ -123,20 +120,6 @@ class OpenAIRelay:
                 self._calls = True
         if choice.finish_reason is not None and choice.index == 0:
             self.finish = neutral_finish(choice.finish_reason, calls=self._calls)
-
-
-def _is_more(event: bytes) -> bool:
-    """Whether this is one more piece of an answer that has begun, and nothing else: known without
-    decoding, since within a JSON string the quotes of these words would be escaped."""
-    return (
-        event.endswith(b"}\n\n")
-        and event.startswith(b"data: {")
-        and b'"finish_reason":null' in event
-        and b'"usage":{' not in event
-        and b'"tool_calls":' not in event
-        and b'"error":' not in event
-        and b'"delta":{}' not in event
-    )
 
 
 def _checked(data: bytes) -> _Chunk:
