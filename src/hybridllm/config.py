@@ -141,6 +141,17 @@ class ReviewConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     every_days: float = 30.0
 
 
+class BatchConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The asynchronous lane. `max_bytes` and `max_lines` bound a batch as a caller brings it.
+    `webhook_hosts` are those that may be told of an end (`host`, `host:port`, `*.example.com`): no
+    other is ever called. `webhook_secret_env` names the variable with the secret that signs."""
+
+    max_bytes: int = 256 * 1024 * 1024
+    max_lines: int = 100_000
+    webhook_hosts: tuple[str, ...] = ()
+    webhook_secret_env: str = "HYBRIDLLM_WEBHOOK_SECRET"
+
+
 class WireConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Fields to drop, or to refuse, when the chosen provider cannot express them."""
 
@@ -178,6 +189,7 @@ class Config(Struct, frozen=True, kw_only=True):
     wire: WireConfig = WireConfig()
     overhead: OverheadConfig = OverheadConfig()
     review: ReviewConfig = ReviewConfig()
+    batch: BatchConfig = BatchConfig()
     path: str | None = None
 
 
@@ -202,6 +214,7 @@ class ResolvedProvider(Struct, frozen=True, kw_only=True):
 
 
 __all__ = [
+    "BatchConfig",
     "BreakerConfig",
     "Config",
     "Deadlines",

@@ -14,6 +14,7 @@ from hybridllm.catalog.files import ModelFile, PriceFile, RatesFile, TierFile
 from hybridllm.catalog.structs import Task
 from hybridllm.cli.cost import cost
 from hybridllm.config import (
+    BatchConfig,
     BreakerConfig,
     Config,
     Deadlines,
@@ -51,6 +52,7 @@ SECTIONS: dict[str, type[Struct]] = {
     "### `[providers.<name>.deadlines]`": Deadlines,
     "## `[overhead]`": OverheadConfig,
     "## `[review]`": ReviewConfig,
+    "## `[batch]`": BatchConfig,
     "## `[retries]`": RetryConfig,
     "## `[breaker]`": BreakerConfig,
     "## `[wire]`": WireConfig,

@@ -145,7 +145,8 @@ class Task(Struct, frozen=True, kw_only=True):
     order of preference, used to break ties of cost; `fallbacks` are tried after the candidates.
     `output_tokens` is what an answer of this task usually takes, for expected cost, until the
     ledger has learned better. `max_latency_ms` is the time to a full answer that the task can
-    bear; `can_wait` says that a batch is welcome.
+    bear; `can_wait` says that a batch is welcome, and `deadline` (`6h`, `2d`) that every ordinary
+    request of the task waits, to be answered by then.
     """
 
     name: str
@@ -156,6 +157,7 @@ class Task(Struct, frozen=True, kw_only=True):
     output_tokens: int = 500
     max_latency_ms: int | None = None
     can_wait: bool = False
+    deadline: str | None = None
     ecosystem: str | None = None
     description: str = ""
 

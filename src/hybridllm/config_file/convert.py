@@ -12,6 +12,7 @@ from msgspec.structs import fields
 
 from hybridllm.catalog.structs import Task, Tier
 from hybridllm.config import (
+    BatchConfig,
     BreakerConfig,
     Deadlines,
     KeyConfig,
@@ -73,6 +74,7 @@ BOUNDS: dict[type[Struct], dict[str, tuple[float, float]]] = {
         "target_percent": (0, 100),
     },
     ReviewConfig: {"every_days": (0, 3660)},
+    BatchConfig: {"max_bytes": _COUNT, "max_lines": _COUNT},
     RoutingConfig: {"session_seconds": (0, 31_536_000), "max_sessions": _COUNT},
     Rule: {"min_input_tokens": (0, 10**12), "max_input_tokens": (0, 10**12)},
     Task: {"bar": SHARE, "output_tokens": _COUNT, "max_latency_ms": _COUNT},

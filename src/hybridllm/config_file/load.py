@@ -11,6 +11,7 @@ from typing import Any
 from hybridllm.catalog.load import SNAPSHOTS, load_catalog
 from hybridllm.catalog.structs import Catalog
 from hybridllm.config import (
+    BatchConfig,
     BreakerConfig,
     Config,
     LedgerConfig,
@@ -45,6 +46,7 @@ KEYS = (
     "wire",
     "overhead",
     "review",
+    "batch",
     "providers",
     "models",
     "tier_tasks",
@@ -128,6 +130,7 @@ def _merge(name: str, preset: Document, file: Document, path: str | None) -> Con
         wire=wire,
         overhead=_overhead(section("overhead"), documents),
         review=convert(ReviewConfig, section("review"), ("review",), documents),
+        batch=convert(BatchConfig, section("batch"), ("batch",), documents),
         path=path,
     )
 

@@ -14,6 +14,7 @@ from hybridllm.config import ProviderConfig, RoutingConfig, Rule
 from hybridllm.config_file.convert import SHARE, check_number, convert
 from hybridllm.config_file.document import Document, Documents, did_you_mean
 from hybridllm.config_file.lines import Path
+from hybridllm.durations import MAX_DEADLINE_SECONDS, seconds_of
 
 _TASK_NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
 
@@ -122,6 +123,7 @@ def tasks(
                 path, "The task has no candidates.", 'Add candidates = ["openai/gpt-4o-mini"].'
             )
         check_ecosystem(said.ecosystem, catalog, providers, (*path, "ecosystem"), documents)
+        _check_deadline(said.deadline, (*path, "deadline"), documents)
         lists = {
             key: tuple(
                 chat_model(catalog, model, (*path, key, index), documents)
@@ -131,6 +133,18 @@ def tasks(
         }
         made[name] = msgspec.structs.replace(said, **lists)
     return made
+
+
+def _check_deadline(deadline: str | None, path: Path, documents: Documents) -> None:
+    if deadline is None:
+        return
+    remedy = 'Write a span of up to 30 days, as "90s", "30m", "6h" or "2d".'
+    try:
+        seconds = seconds_of(deadline)
+    except ValueError as e:
+        raise documents.error(path, str(e), remedy) from None
+    if not 0 < seconds <= MAX_DEADLINE_SECONDS:
+        raise documents.error(path, f'"{deadline}" is out of range.', remedy)
 
 
 def tier_tasks(section: Mapping[str, Any], names: Names, documents: Documents) -> dict[Tier, str]:
