@@ -26,7 +26,7 @@ def test_the_lane_has_bounds_and_calls_no_one_until_told(load):
         ("[tasks.general]\ndeadline = '31d'", 2, "tasks.general.deadline", "up to 30 days"),
         ("[tasks.general]\ndeadline = 6", 2, "tasks.general.deadline", "got int"),
         ("[batch]\nmax_lines = 0", 2, "batch.max_lines", "1 or more"),
-        ("[batch]\nwebhook_host = 'x'", 2, "batch.webhook_host", "Did you mean webhook_hosts?"),
+        ("[batch]\nwebhook_host = 'x'", 2, "batch.webhook_host", "Did you mean webhook_hosts"),
         ("[batch]\nwebhook_hosts = ['a', 5]", 2, "batch.webhook_hosts[1]", "got int"),
     ],
 )
