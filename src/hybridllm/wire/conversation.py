@@ -242,17 +242,17 @@ class Started(Struct, kw_only=True, tag="started"):
     usage: Usage | None = None
 
 
-class TextDelta(Struct, kw_only=True, tag="text_delta"):
+class TextDelta(Struct, kw_only=True, gc=False, tag="text_delta"):
     index: int
     text: str
 
 
-class RefusalDelta(Struct, kw_only=True, tag="refusal_delta"):
+class RefusalDelta(Struct, kw_only=True, gc=False, tag="refusal_delta"):
     index: int
     text: str
 
 
-class ThinkingDelta(Struct, kw_only=True, tag="thinking_delta"):
+class ThinkingDelta(Struct, kw_only=True, gc=False, tag="thinking_delta"):
     """Readable reasoning. An empty `text` still opens the block."""
 
     index: int
@@ -277,7 +277,7 @@ class ToolCallStarted(Struct, kw_only=True, tag="tool_call_started"):
     origin: str = ""
 
 
-class ToolCallDelta(Struct, kw_only=True, tag="tool_call_delta"):
+class ToolCallDelta(Struct, kw_only=True, gc=False, tag="tool_call_delta"):
     """A fragment of the arguments' JSON text."""
 
     index: int

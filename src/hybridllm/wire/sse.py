@@ -63,8 +63,13 @@ class EventSplitter:
 
 def event_data(event: bytes) -> bytes:
     """The event's data: its `data` lines joined by line feeds; b"" if it has none."""
-    if event.startswith(b"data: ") and event.count(b"\n") == 2:
+    lines = event.count(b"\n")
+    if lines == 2 and event.startswith(b"data: "):
         return event[6:-2].rstrip(b"\r\n")
+    if lines == 3 and event.startswith(b"event: ") and b"\r" not in event:
+        _, data, _ = event.split(b"\n", 2)
+        if data.startswith(b"data: "):
+            return data[6:]
     return b"\n".join(_fields(event, b"data"))
 
 

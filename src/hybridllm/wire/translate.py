@@ -22,14 +22,16 @@ from hybridllm.wire.conversation import (
 )
 from hybridllm.wire.dialect import StreamDecoder, StreamEncoder
 
-_CONTENT = (
-    TextDelta,
-    RefusalDelta,
-    ThinkingDelta,
-    ThinkingSigned,
-    ToolCallStarted,
-    ToolCallDelta,
-    OpaqueBlock,
+_CONTENT = frozenset(
+    {
+        TextDelta,
+        RefusalDelta,
+        ThinkingDelta,
+        ThinkingSigned,
+        ToolCallStarted,
+        ToolCallDelta,
+        OpaqueBlock,
+    }
 )
 
 
@@ -56,16 +58,16 @@ class TranslatingRelay:
         return self._encode(self._decoder.end())
 
     def _encode(self, events: list[Event]) -> bytes:
-        out = []
+        out = b""
         for event in events:
             self._note(event)
             if self.error is not None:
                 break
-            out.append(self._encoder.encode(event))
-        return b"".join(out)
+            out += self._encoder.encode(event)
+        return out
 
     def _note(self, event: Event) -> None:
-        if isinstance(event, _CONTENT):
+        if type(event) in _CONTENT:
             self.has_content = True
             self.output_events += 1
         elif isinstance(event, UsageUpdate):

@@ -65,6 +65,8 @@ class AnthropicStreamEncoder:
     def encode(self, event: Event) -> bytes:
         """The event's wire events, if it makes any."""
         match event:
+            case TextDelta() | ToolCallDelta() | ThinkingDelta() if self._begun:
+                return self._block(event)
             case Started():
                 self._usage = event.usage
                 return self._begin(event.id, event.model or self._model)
@@ -101,6 +103,8 @@ class AnthropicStreamEncoder:
     def _block(self, event: BlockEvent) -> bytes:
         """Write the event if its block's turn has come. Text and thought are over as soon as
         something else begins; a tool call is not, until it says so."""
+        if event.index == self._open and not isinstance(event, BlockEnd):
+            return self._blocks.write(event)
         out = b""
         ends_another = isinstance(event, BlockEnd) and event.index != self._open
         if ends_another and event.index not in self._waiting:
@@ -146,6 +150,10 @@ class AnthropicStreamEncoder:
         return _event("message_delta", delta=delta, usage=usage) + _event("message_stop")
 
 
+_encode = msgspec.json.Encoder().encode
+_DELTA_TAIL = b'""}}\n\n'
+
+
 class _Blocks:
     """Writes one block after another. `calling`: the open one is a tool call; `called`: there has
     been one. A signature after a text waits for a block to follow, and is left out where none does
@@ -158,6 +166,7 @@ class _Blocks:
         self._signed = False
         self._said = False
         self._held: ThinkingSigned | None = None
+        self._heads: dict[str, bytes] = {}
         self.called = False
 
     @property
@@ -169,13 +178,15 @@ class _Blocks:
             case TextDelta() | RefusalDelta():
                 if not event.text:
                     return b""
-                opening = self._opened("text", {"type": "text", "text": ""})
-                return opening + self._delta("text_delta", text=event.text)
+                opening = b""
+                if self._kind != "text":
+                    opening = self._opened("text", {"type": "text", "text": ""})
+                return opening + self._delta("text_delta", "text", event.text)
             case ThinkingDelta():
                 if not event.text:
                     return b""
                 return self._thought(event.origin) + self._delta(
-                    "thinking_delta", thinking=event.text
+                    "thinking_delta", "thinking", event.text
                 )
             case ThinkingSigned():
                 return self._sign(event)
@@ -184,7 +195,7 @@ class _Blocks:
             case ToolCallDelta():
                 if not event.arguments:
                     return b""
-                return self._delta("input_json_delta", partial_json=event.arguments)
+                return self._delta("input_json_delta", "partial_json", event.arguments)
             case OpaqueBlock():
                 if event.origin != NATIVE:
                     return b""
@@ -198,8 +209,9 @@ class _Blocks:
             return b""
         out = b""
         if self._kind == "thinking" and not self._signed and self._origin != NATIVE:
-            out = self._delta("signature_delta", signature=to_wire(None, self._origin))
+            out = self._delta("signature_delta", "signature", to_wire(None, self._origin))
         out += _event("content_block_stop", index=self._number)
+        self._heads.clear()
         self._kind = ""
         self._number += 1
         return out
@@ -235,7 +247,7 @@ class _Blocks:
         if event.signature:
             out = self._thought(event.origin)
             signature = to_wire(event.signature, event.origin)
-            out += self._delta("signature_delta", signature=signature)
+            out += self._delta("signature_delta", "signature", signature)
             self._signed = True
         if event.sealed is not None:
             data = to_wire(event.sealed, event.origin)
@@ -258,8 +270,15 @@ class _Blocks:
         """A block without deltas."""
         return self.close() + self._opened(kind, block) + self.close()
 
-    def _delta(self, kind: str, **fields: str) -> bytes:
-        return _event("content_block_delta", index=self._number, delta={"type": kind, **fields})
+    def _delta(self, kind: str, field: str, text: str) -> bytes:
+        """A delta of the open block. All of its kind are the same up to their text."""
+        head = self._heads.get(kind)
+        if head is None:
+            whole = _event(
+                "content_block_delta", index=self._number, delta={"type": kind, field: ""}
+            )
+            head = self._heads[kind] = whole.removesuffix(_DELTA_TAIL)
+        return head + _encode(text) + b"}}\n\n"
 
 
 def _event(kind: str, **fields: Any) -> bytes:

@@ -49,6 +49,7 @@ class OpenAIStreamEncoder:
         self._model = model
         self._wants_usage = usage
         self._frame: dict[str, Any] = {}
+        self._head = b""
         self._usage: Usage | None = None
         self._finish = Finish.OTHER
         self._thoughts: dict[int, Thinking] = {}
@@ -59,6 +60,8 @@ class OpenAIStreamEncoder:
     def encode(self, event: Event) -> bytes:
         """The event's chunks, if it makes any."""
         match event:
+            case TextDelta() if self._frame and event.text:
+                return self._delta({"content": event.text})
             case Started():
                 self._usage = event.usage
                 return self._begin(event.id, event.model, event.created)
@@ -84,6 +87,7 @@ class OpenAIStreamEncoder:
             "created": created,
             "model": model or self._model,
         }
+        self._head = _chunk({**self._frame, "choices": [{"index": 0}]}).removesuffix(b"}]}\n\n")
         return self._delta({"role": "assistant", "content": ""})
 
     def _content(self, event: Event) -> bytes:
@@ -175,8 +179,13 @@ class OpenAIStreamEncoder:
         return out + sse(DONE)
 
     def _delta(self, delta: dict[str, Any], reason: str | None = None) -> bytes:
-        choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": reason}
-        return _chunk({**self._frame, "choices": [choice]})
+        """A chunk. All are the same up to what is new in them."""
+        finish = b"null" if reason is None else _encode(reason)
+        tail = b',"logprobs":null,"finish_reason":' + finish + b"}]}\n\n"
+        return self._head + b',"delta":' + _encode(delta) + tail
+
+
+_encode = msgspec.json.Encoder().encode
 
 
 class _Call:

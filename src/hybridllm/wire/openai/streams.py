@@ -55,7 +55,7 @@ class _TextPart(Struct):
     text: str | None = None
 
 
-class _Delta(Struct):
+class _Delta(Struct, gc=False):
     content: str | list[_TextPart] | None = None
     refusal: str | None = None
     reasoning_content: str | None = None
@@ -65,14 +65,14 @@ class _Delta(Struct):
     function_call: WireFunction | None = None
 
 
-class _Choice(Struct):
+class _Choice(Struct, gc=False):
     index: int = 0
     delta: _Delta | None = None
     finish_reason: str | None = None
     stop_reason: str | int | None = None
 
 
-class _Chunk(Struct):
+class _Chunk(Struct, gc=False):
     id: str | None = None
     model: str | None = None
     created: int | None = None
@@ -81,7 +81,7 @@ class _Chunk(Struct):
     error: Raw = _NULL
 
 
-_chunk = msgspec.json.Decoder(_Chunk)
+_decode = msgspec.json.Decoder(_Chunk).decode
 
 
 class _OpenCall(Struct):
@@ -113,8 +113,7 @@ class OpenAIStreamDecoder:
         """Raises ProviderError(MALFORMED_REPLY)."""
         events: list[Event] = []
         for event in self._events.feed(data):
-            if found := event_data(event):
-                self._data(found, events)
+            self._event(event, events)
         return events
 
     def end(self) -> list[Event]:
@@ -124,6 +123,17 @@ class OpenAIStreamDecoder:
         if event_data(self._events.rest.rstrip() + b"\n\n") == DONE:
             self._data(DONE, events)
         return events
+
+    def _event(self, event: bytes, events: list[Event]) -> None:
+        try:
+            # The rest of nearly every event is one JSON text, its line's ends being white space.
+            chunk = _decode(event[6:]) if event.startswith(b"data: {") else None
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            chunk = None
+        if chunk is not None and not self._ended:
+            self._read(chunk, event, events)
+        elif found := event_data(event):
+            self._data(found, events)
 
     def _data(self, data: bytes, events: list[Event]) -> None:
         if self._ended:
@@ -135,13 +145,14 @@ class OpenAIStreamDecoder:
             events.append(Ended())
             return
         try:
-            self._read(_chunk.decode(data), data, events)
+            self._read(_decode(data), data, events)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as e:
             raise malformed(e) from e
 
-    def _read(self, chunk: _Chunk, data: bytes, events: list[Event]) -> None:
-        if bytes(chunk.error) != b"null":
-            failure = stream_failure(chunk.error, data)
+    def _read(self, chunk: _Chunk, event: bytes, events: list[Event]) -> None:
+        """`event` is the whole of it or its data."""
+        if chunk.error is not _NULL and bytes(chunk.error) != b"null":
+            failure = stream_failure(chunk.error, event_data(event) or event)
             events.append(
                 StreamFailed(kind=failure.kind, message=failure.message, code=failure.code)
             )
@@ -173,7 +184,7 @@ class OpenAIStreamDecoder:
             index = self._block("thinking", events)
             self._text.append(thought)
             events.append(ThinkingDelta(index=index, text=thought, origin=NATIVE))
-        if is_ours(delta.reasoning_details):
+        if delta.reasoning_details is not _NULL and is_ours(delta.reasoning_details):
             for told in read_details(delta.reasoning_details):
                 self._told(told, events)
         content = delta.content
