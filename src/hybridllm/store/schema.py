@@ -9,7 +9,7 @@ its largest term.
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, MetaData, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Index, LargeBinary, MetaData, Table, Text
 
 PICO_PER_MICRO = 1_000_000
 
@@ -149,6 +149,63 @@ reviews = Table(
 )
 """Reviews of prices and routes: when (Unix microseconds), who made it (`serve` or `cli`), and the
 `reports.review.Review` as JSON."""
+
+batch_files = Table(
+    "batch_files",
+    metadata,
+    Column("id", Text, primary_key=True),
+    _text("key"),
+    _text("purpose"),
+    _text("filename"),
+    _text("state"),
+    _text("batch"),
+    _integer("bytes"),
+    _integer("created_at"),
+    _integer("expires_at"),
+    Index("batch_files_by_key", "key", "created_at"),
+)
+"""Files of batches. `state` is `uploading` (nobody sees it yet), `stored` (its bytes are in
+`batch_file_chunks`), `derived` (its content is made of the results of `batch`; `bytes` is -1 until
+someone asks) or `deleted` (of a derived one, which must not come back). Times are Unix
+microseconds; `expires_at` 0: never."""
+
+batch_file_chunks = Table(
+    "batch_file_chunks",
+    metadata,
+    Column("file", Text, primary_key=True),
+    Column("place", BigInteger, primary_key=True, autoincrement=False),
+    Column("data", LargeBinary, nullable=False),
+)
+"""The bytes of a stored file, in pieces of bounded size."""
+
+batch_refusals = Table(
+    "batch_refusals",
+    metadata,
+    Column("id", Text, primary_key=True),
+    _text("key"),
+    _integer("at"),
+    _text("document"),
+    Index("batch_refusals_by_key", "key", "at"),
+)
+"""Batches whose input file could not be taken: what their caller is told of them, as JSON."""
+
+batch_webhooks = Table(
+    "batch_webhooks",
+    metadata,
+    Column("id", Text, primary_key=True),
+    _text("batch"),
+    _text("key"),
+    _text("url"),
+    _text("state"),
+    _text("body"),
+    _integer("created_at"),
+    _integer("attempts"),
+    _integer("next_at"),
+    Index("batch_webhooks_by_time", "state", "next_at"),
+)
+"""Who wants to be told of a batch's end. `state` is `waiting` (the batch goes on), `due` (`body` is
+to be delivered at `next_at`, Unix microseconds), `told` or `given_up`. `id` is the message's, the
+same at every attempt."""
 
 
 def split(picodollars: int) -> tuple[int, int]:
