@@ -64,6 +64,7 @@ def test_the_guides_month_as_json(document):
         ("single", "7125.00"),
         ("hybrid", "5377.50"),
         ("hybrid+batch", "4376.25"),
+        ("optimal", "4287.9375"),
     ]
     assert set(found[0]) == {"name", "monthly_usd", "lines"}
     assert found[2]["lines"][0] == {
@@ -86,14 +87,14 @@ def test_the_guides_month_as_json(document):
 def test_amounts_are_exact_and_have_two_decimals_at_least(document, tmp_path):
     path = tmp_path / "month.toml"
     path.write_text(MONTH)
-    single, hybrid, batched = document(str(path), preset="guide")
+    single, hybrid, batched, optimal = document(str(path), preset="guide")
     assert single["monthly_usd"] == "0.000108"  # 3 x (7 x 3 + 1 x 15) millionths
     assert hybrid["monthly_usd"] == "0.00000495"  # 3 x (7 x 0.15 + 1 x 0.60) millionths
-    assert batched["monthly_usd"] == "0.000002475"
+    assert batched["monthly_usd"] == optimal["monthly_usd"] == "0.000002475"
 
 
 def test_another_baseline(document):
-    single, hybrid, _ = document(preset="guide", baseline="o3")
+    single, hybrid, *_ = document(preset="guide", baseline="o3")
     assert {line["model"] for line in single["lines"]} == {"openai/o3"}
     assert single["monthly_usd"] == "21000.00"  # 1,000M x 10 + 275M x 40
     assert hybrid["monthly_usd"] == "5377.50"
@@ -106,10 +107,21 @@ def test_the_guides_month_for_people(text):
         f"single: all on {SONNET}, which is below the bar of complex_reasoning",
         "classification 500,000 500 50 $1,125.00 openai/gpt-4o-mini $52.50 batch $26.25",
         "analysis 100,000 5,000 1,000 $3,000.00 google/gemini-2.5-pro $1,625.00 $1,625.00",
-        "a month $7,125.00 $5,377.50 $4,376.25",
-        "saved a month $1,747.50 $2,748.75",
-        "saved a year $20,970.00 $32,985.00",
-        "saved of single 24.5% 38.6%",
+        "a month $7,125.00 $5,377.50 $4,376.25 $4,287.94",
+        "saved a month $1,747.50 $2,748.75 $2,837.06",
+        "saved a year $20,970.00 $32,985.00 $34,044.75",
+        "saved of single 24.5% 38.6% 39.8%",
+        "Optimal is $88.31 below hybrid+batch",
+        "code_generation claude-sonnet-4-6 batch, marked 0.93* 0.90 $88.31",
+        "code_generation: $88.31 less by marking the first 1,500 tokens in batches, read 9 times "
+        "for each write.",
+        "Assumed of code_generation: half of the input is shared",
+        "claude-sonnet-4-6 batch 1,500 > 0.28 9 pays $88.31",
+        "hybrid+batch $2,748.75 $1,016.67 $1,732.08 24.3% 1.9 months 244,111",
+        "$700.00 a month, and $3,800.00 once for set-up and 2 adapted prompts",
+        "volume x 2 $14,250.00 $10,755.00 $8,752.50 $8,575.88 31%",
+        "google prices x 2 $7,125.00 $6,002.50 $5,001.25 $4,912.94 16%",
+        "66k 220k 660k 1.98M 6.6M",
         f"The guide of April 2026 {REMARK}; its own lines, which are those above, sum to "
         "$4,376.25, a saving of $2,748.75.",
     ):
@@ -150,6 +162,97 @@ def test_a_bracket_in_a_name_is_no_markup(tmp_path):
     path.write_text(MONTH.replace("classification", "[bold]"))
     with pytest.raises(ConfigError, match=r"no task \"\[bold\]\""):
         cost(str(path), preset="guide")
+
+
+def test_what_stands_behind_the_optimal_month_as_json(capsys):
+    cost(preset="guide", json=True)
+    found = json.loads(capsys.readouterr().out)
+    assert found["strategies"][3]["lines"][2] == {
+        "task": "code_generation",
+        "model": SONNET,
+        "mode": "batch",
+        "calls": 50_000,
+        "input_tokens": 3_000,
+        "output_tokens": 2_000,
+        "cache": "batch",
+        "usd": "886.6875",
+    }
+    line = found["optimal"]["lines"][2]
+    assert (line["before_usd"], line["saved_by_batch_and_marks_usd"]) == ("975.00", "88.3125")
+    assert line["models"] == [
+        {"model": SONNET, "lower": 0.93, "measured": False, "source": "guide"}
+    ]
+    assert len(found["optimal"]["assumes"]) == 6
+    assert found["break_even"]["middle"][1]["break_even_calls"] == 244_111
+    assert found["caching"][2]["gain_usd"] == "88.3125"
+    assert found["sensitivity"][1] == {
+        "change": "volume",
+        "provider": None,
+        "factor": 0.1,
+        "monthly_usd": {
+            "single": "712.50",
+            "hybrid": "537.75",
+            "hybrid+batch": "437.625",
+            "optimal": "428.79375",
+        },
+    }
+
+
+SPREAD = """
+[[tasks]]
+task = "classification"
+calls = 1_000
+input_tokens = [{ tokens = 1_000, share = 0.9 }, { tokens = 200_000, share = 0.1 }]
+output_tokens = 10
+async_share = 0.5
+"""
+
+
+def test_calls_of_one_task_that_differ_go_where_each_is_routed(document, text, tmp_path):
+    path = tmp_path / "month.toml"
+    path.write_text(SPREAD)
+    _, hybrid, batched, _ = document(str(path), preset="guide")
+    assert [(x["model"], x["mode"], x["calls"]) for x in hybrid["lines"]] == [
+        ("openai/gpt-4o-mini", "sync", 900),
+        ("google/gemini-2.5-flash", "sync", 100),
+    ]
+    assert [(x["mode"], x["calls"]) for x in batched["lines"]] == [
+        ("sync", 450),
+        ("batch", 450),
+        ("sync", 50),
+        ("batch", 50),
+    ]
+    assert "google/gemini-2.5-flash +1" in text(str(path), preset="guide")
+
+
+def test_a_bar_that_nothing_meets_is_said(text, tmp_path):
+    path = tmp_path / "month.toml"
+    path.write_text(MONTH + "bar = 0.999\n")
+    assert "is known to meet 0.999, so the policy's own is kept" in text(str(path), preset="guide")
+
+
+def test_the_page_is_written_beside_the_table(text, tmp_path):
+    shown = text(preset="guide", html=tmp_path / "out.html")
+    assert "The page is in" in shown
+    assert "$4,287.94" in (tmp_path / "out.html").read_text()
+
+
+def test_a_page_that_cannot_be_written_is_told(tmp_path):
+    with pytest.raises(ConfigError, match="page cannot be written: No such file"):
+        cost(preset="guide", html=tmp_path / "no" / "out.html")
+
+
+def test_engineering_as_one_says_it(text):
+    shown = text(preset="guide", setup_days=1, hourly_rate_usd=50, evaluation_usd=0)
+    # 3 h x $50 a month; 1 day x 8 h x $50 and 2 prompts x 3 h x $50 once.
+    assert "$150.00 a month, and $700.00 once" in shown
+
+
+def test_engineering_that_cannot_be_is_told():
+    with pytest.raises(ConfigError, match=r"--setup-days.*out of range"):
+        cost(preset="guide", setup_days=-1)
+    with pytest.raises(ConfigError, match=r"--hourly-rate-usd.*out of range"):
+        cost(preset="guide", hourly_rate_usd=float("nan"))
 
 
 def test_it_is_registered_with_an_example_in_its_help(capsys):

@@ -142,7 +142,7 @@ def test_going_back_changes_an_answer_and_keeps_the_others():
     terminal.at(5)
     terminal.press(DOWN, DOWN, DOWN, ENTER)  # can wait, on Google Cloud
     shown = terminal.end()
-    found = json.loads(shown[shown.index("\n{") :])
+    found = json.loads(shown[shown.index('{\r\n  "answers"') :])
     assert found["answers"] == {
         "task": "extraction",
         "input_tokens": 200_000,

@@ -148,6 +148,10 @@ SENSE = [
     ("[tasks.mine]\ntier = 'mid'", 1, "tasks.mine", "no candidates"),
     ("[[rules]]\ntask = 'general'", 1, "rules[0]", "no condition"),
     ("[[rules]]\ntask = 'general'\nsystem = '('", 3, "rules[0].system", "no regular expression"),
+    ("[overhead]\nsetup_days = [5, 3]", 2, "overhead.setup_days", "5 is more than 3"),
+    ("[overhead]\nincident_usd = [-1, 3]", 2, "overhead.incident_usd[0]", "out of range"),
+    ("[overhead]\nsetup_days = 4", 2, "overhead.setup_days", "Expected array, got int"),
+    ("[review]\nevery_days = -1", 2, "review.every_days", "out of range"),
     ("[wire]\ndrop = ['a']\nrefuse = ['a']", 3, "wire.refuse", "both dropped and refused"),
     ("[providers.mine]\ndialect = 'openai'", 1, "providers.mine", "`base_url` is missing"),
     (

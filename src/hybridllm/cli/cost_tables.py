@@ -148,7 +148,7 @@ def _show_optimal(out: Console, month: Workload, found: Comparison) -> None:
             Text(words.model_of(reason.lines_after, short=True), style="cyan"),
             words.how(reason.lines_after),
             words.quality(reason.judged),
-            f"{reason.bar:.2f}",
+            f"{reason.bar:.3g}" if reason.bar * 100 % 1 else f"{reason.bar:.2f}",
             "-" if reason.before == reason.after else money(reason.before - reason.after),
         )
     out.print(shown)

@@ -68,8 +68,10 @@ class _Canvas:
         self._styles = [["dim"] * columns for _ in range(rows)]
 
     def row(self, y: float, ys: tuple[float, float]) -> int:
-        """The dot row of a value, from the top; outside of the canvas where it is outside."""
-        return round((ys[1] - y) / (ys[1] - ys[0]) * (self._rows * 4 - 1))
+        """The dot row of a value, from the top; just outside of the canvas where it is outside,
+        however far, so that a stroke to it is short."""
+        last = self._rows * 4 - 1
+        return min(max(round((ys[1] - y) / (ys[1] - ys[0]) * last), -1), last + 1)
 
     def dotted(self, row: int) -> None:
         for column in range(0, self._columns * 2, 4):

@@ -166,6 +166,7 @@ def _show(report: Impact, least: int, behind: Explanation | None) -> None:
         out.print(f"Nothing was recorded from {report.since} to {report.until}.")
         return
     out.print(_sums(report))
+    out.print()
     out.print(_verdict(report))
     out.print()
     out.print(_weeks(report))
@@ -185,12 +186,13 @@ def _sums(report: Impact) -> Table:
     bill = report.total.baseline
     scale = max(bill, report.overhead.total.high)
     shown = table(title("Impact", report.since, report.until), footer=False)
+    shown.show_header = False
     shown.add_column("", no_wrap=True)
     shown.add_column("", justify="right", no_wrap=True)
     shown.add_column("", justify="right", no_wrap=True)
     shown.add_column("", style="dim", overflow="fold")
     rows = [
-        ("baseline", bill, "every answered call on the baseline model"),
+        ("baseline", bill, "all answered calls on the baseline model"),
         ("actual", report.total.cost, f"{counted(report.total.attempts, 'attempt')}"),
         ("gross saving", report.saving, "baseline less actual"),
     ]
@@ -253,6 +255,7 @@ def _weeks(report: Impact) -> Table:
     shown.add_column("ANSWERED", footer=f"{report.total.answered:,}", justify="right", no_wrap=True)
     shown.add_column("COST", footer=amount(total, total), justify="right", no_wrap=True)
     shown.add_column("", style="cyan", no_wrap=True)
+    most = max(week.totals.cost for week in report.weeks) or 1
     before = ""
     for week in report.weeks:
         shown.add_row(
@@ -261,7 +264,7 @@ def _weeks(report: Impact) -> Table:
             Text(week.provider),
             f"{week.totals.answered:,}",
             amount(week.totals.cost, total),
-            bar(week.totals.cost / total if total else 0),
+            bar(week.totals.cost / most),
         )
         before = week.week
     return shown

@@ -54,7 +54,7 @@ def why(reason: Reason, marks: Sequence[Mark], money: Money) -> str:
     """Why this line costs less than in hybrid+batch, or why not."""
     if not reason.meets_bar:
         return (
-            f"{reason.task}: no model that has room is known to meet {reason.bar:.2f}, so the "
+            f"{reason.task}: no model that has room is known to meet {reason.bar:g}, so the "
             "policy's own is kept."
         )
     if reason.before == reason.after:
@@ -62,7 +62,7 @@ def why(reason: Reason, marks: Sequence[Mark], money: Money) -> str:
     if reason.before < reason.after:
         return (
             f"{reason.task}: {money(reason.after - reason.before)} more. The policy's own model is "
-            f"below the bar of {reason.bar:.2f}; this is the cheapest that is not."
+            f"below the bar of {reason.bar:g}; this is the cheapest that is not."
         )
     saved = f"{reason.task}: {money(reason.before - reason.after)} less"
     buying = f"by {_buying(reason, marks)}"

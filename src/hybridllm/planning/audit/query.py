@@ -145,11 +145,22 @@ def _overlaps(mapping: Mapping) -> list[tuple[str, str, str]]:
     return faults
 
 
-def sums_select(mapping: Mapping, row: Typed, grid: Grid, *, said: bool) -> str:
+def span_select(row: Typed) -> str:
+    """The first and the last time in the file."""
+    return f'SELECT min("at"), max("at") FROM ({row.select})'
+
+
+def sums_select(
+    mapping: Mapping, row: Typed, grid: Grid, *, said: bool, span: tuple[str, str] | None = None
+) -> str:
     """Rows, calls, tokens and costs by model, label, task read from the prompt (`said`: there is a
-    table of them) and packed key. Sums of BIGINT are HUGEINT, of DECIMAL exact."""
+    table of them) and packed key. Sums of BIGINT are HUGEINT, of DECIMAL exact. `span` are
+    the file's first and last day, where they are known already.
+    """
 
     def number(key: str) -> str:
+        if key in mapping.required:
+            return key  # a row without it is left out
         return f"coalesce({key}, 0)" if key in row.numbers else "0"
 
     own = ("input", "cached", "written", "written_long")
@@ -161,7 +172,7 @@ def sums_select(mapping: Mapping, row: Typed, grid: Grid, *, said: bool) -> str:
         calls, size, output = "0", "size" if mapping.size else "0", "0"
     counted = {"0": "0", "1": "count(*)"}.get(calls, f"sum({calls})")
     packed = grid.pack(
-        period_sql('"at"', grid) if row.has_at else str(grid.undated),
+        period_sql('"at"', grid, *(span or ())) if row.has_at else str(grid.undated),
         bucket_sql("size_in", grid.inputs),
         bucket_sql("size_out", grid.outputs),
         "batch::INTEGER" if mapping.batch else "0",
@@ -175,7 +186,7 @@ def sums_select(mapping: Mapping, row: Typed, grid: Grid, *, said: bool) -> str:
     key = f"CASE {' '.join(cases)} ELSE {packed} END"
     sums = [f"sum({name})" if name in row.numbers else "0" for name in NUMBERS[:-1]]
     sums.append("sum(cost), count(cost)" if row.has_cost else "NULL, 0")
-    sums.append('min("at"), max("at"), count("at")' if row.has_at else "NULL, NULL, 0")
+    sums.append('min("at"), max("at")' if row.has_at and span is None else "NULL, NULL")
     joined = "LEFT JOIN said ON hash(prompt) = said.h" if said else ""
     return (
         f"SELECT model, {'label' if row.has_label else 'NULL'} AS label, "

@@ -20,6 +20,7 @@ from hybridllm.planning.audit.query import (
     Typed,
     faults_select,
     raw_select,
+    span_select,
     sums_select,
     typed,
 )
@@ -108,7 +109,8 @@ def _scan_file(
     if head.kind == "csv":
         engine.run("DROP TABLE IF EXISTS reject_errors")
         engine.run("DROP TABLE IF EXISTS reject_scans")
-    sums = sums_select(mapping, row, grid, said=said)
+    span = _span(engine, head, row, file)
+    sums = sums_select(mapping, row, grid, said=said, span=span)
     engine.run(f"CREATE OR REPLACE TEMP TABLE found AS {sums}", progress)
     rejected = _rejected(engine, head, file)
     result.names_cut |= _bound(engine)
@@ -118,6 +120,18 @@ def _scan_file(
     file.bad += len(rejected)
     if file.bad:
         _name_problems(engine, mapping, row, rejected, file)
+
+
+def _span(engine: Engine, head: Head, row: Typed, file: FileScan) -> tuple[str, str] | None:
+    """The first and last day of a Parquet file, whose one column is read in no time. Elsewhere that
+    would be a pass of its own over the file, and the sums tell it."""
+    if head.kind != "parquet" or not row.has_at:
+        return None
+    ((first, last),) = engine.run(span_select(row))
+    if first is None:
+        return None
+    _stretch(file, first, last)
+    return file.first, file.last
 
 
 def _read_prompts(
@@ -187,7 +201,7 @@ def _take(
     file: FileScan,
 ) -> None:
     model, label, said, packed, rows, calls, *tokens = line
-    tokens, (cost, costs, first, last, dated) = tokens[:6], tokens[6:]
+    tokens, (cost, costs, first, last) = tokens[:6], tokens[6:]
     file.rows += rows
     if packed == BAD or (not model and format.holds == "usage" and packed >= 0):
         file.bad += rows
@@ -196,14 +210,14 @@ def _take(
         reason = mapping.skip[FIRST_SKIP - packed][0]
         file.skipped[reason] = file.skipped.get(reason, 0) + rows
         return
-    file.undated += rows - dated
+    period, size_in, size_out, batch = grid.unpack(packed)
+    file.undated += rows if period == grid.undated else 0
     _stretch(file, first, last)
     stated = _picodollars(cost, mapping.cost_power)
     if format.holds == "costs":
         file.costs = (file.costs or 0) + stated
         return
     whole, cached, written, written_long, output, reasoning = (int(n or 0) for n in tokens)
-    period, size_in, size_out, batch = grid.unpack(packed)
     parts = cached + written + written_long
     result.groups.append(
         Group(

@@ -23,15 +23,22 @@ LONG_AGO = "1970-01-01"
 class Grid(Struct, frozen=True, kw_only=True):
     """`inputs` and `outputs` are the buckets' upper edges (inclusive); above the last is one more
     bucket. `days` are those on which some price changes: period p runs from days[p - 1] on, and
-    period 0 is before the first. `undated` is the period that calls without a date are put in."""
+    period 0 is before the first, and `undated` that of calls without a date, who are priced as on
+    `today`."""
 
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     days: tuple[str, ...]
-    undated: int
+    today: str
+
+    @property
+    def undated(self) -> int:
+        return len(self.days) + 1
 
     def day(self, period: int) -> str:
         """A day of that period, which has the prices of all its days."""
+        if period == self.undated:
+            return self.today
         return self.days[period - 1] if period else LONG_AGO
 
     def pack(self, period: str, size_in: str, size_out: str, batch: str) -> str:
@@ -65,7 +72,7 @@ def grid_of(catalog: Catalog, day: str) -> Grid:
         inputs=tuple(sorted({*tiers, *RULE_INPUTS})),
         outputs=RULE_OUTPUTS,
         days=days,
-        undated=sum(1 for start in days if start <= day),
+        today=day,
     )
 
 
@@ -74,10 +81,13 @@ def bucket_sql(value: str, edges: Sequence[int]) -> str:
     return _search([f"{value} > {edge}" for edge in edges], 0)
 
 
-def period_sql(at: str, grid: Grid) -> str:
-    """SQL of the period of the timestamp `at`."""
-    conditions = [f"{at} >= TIMESTAMP '{day}'" for day in grid.days]
-    return f"CASE WHEN {at} IS NULL THEN {grid.undated} ELSE {_search(conditions, 0)} END"
+def period_sql(at: str, grid: Grid, first: str = "", last: str = "") -> str:
+    """SQL of the period of the timestamp `at`; NULL is `undated`. `first` and `last` are the days
+    that it lies between, where they are known: the fewer changes of price, the fewer questions."""
+    before = grid.period_of(first) if first else 0
+    days = [day for day in grid.days[before:] if not last or day <= last]
+    found = _search([f"{at} >= TIMESTAMP '{day}'" for day in days], before)
+    return f"CASE WHEN {at} IS NULL THEN {grid.undated} ELSE {found} END"
 
 
 def _search(conditions: Sequence[str], passed: int) -> str:
