@@ -2,6 +2,7 @@
 
 import json
 import socket
+import sys
 
 import pytest
 from rich.console import Console
@@ -229,6 +230,35 @@ def test_a_bar_that_nothing_meets_is_said(text, tmp_path):
     path = tmp_path / "month.toml"
     path.write_text(MONTH + "bar = 0.999\n")
     assert "is known to meet 0.999, so the policy's own is kept" in text(str(path), preset="guide")
+
+
+def test_the_plot_has_each_curve_and_level_at_the_width_there_is(capsys, monkeypatch):
+    monkeypatch.setattr(module, "console", lambda: Console(width=72, highlight=False))
+    cost(preset="guide")
+    plotted = capsys.readouterr().out.partition("by calls a month\n")[2].splitlines()
+    assert [len(line.rstrip()) for line in plotted[:-2]] == [72] * 13
+    assert [line[:4].strip() for line in plotted if "%" in line] == ["40%", "25%", "0%", "-25%"]
+    assert plotted[-2].split() == ["66k", "220k", "660k", "1.98M", "6.6M"]
+    assert plotted[-1].split() == ["━━", "hybrid", "━━", "hybrid+batch", "━━", "optimal"]
+    assert sum("\u2800" < sign <= "\u28ff" for line in plotted for sign in line) > 80
+
+
+def test_a_net_far_below_the_plot_is_cut_at_its_edge(capsys, tmp_path):
+    """Engineering of $1,000 a month on a bill of a hundredth of a cent is -10^9%."""
+    path = tmp_path / "month.toml"
+    path.write_text(MONTH)
+    cost(str(path), preset="guide")
+    shown = capsys.readouterr().out
+    plotted = shown.partition("by calls a month\n")[2]
+    assert "40%" in plotted and "0.3" in plotted
+    assert not any("\u2800" < sign <= "\u28ff" for sign in plotted)
+
+
+def test_without_plotext_a_line_says_how_to_get_the_plot(text, monkeypatch):
+    monkeypatch.setitem(sys.modules, "plotext", None)
+    shown = text(preset="guide")
+    assert "The plot needs plotext: pip install 'hybridllm[terminal]'" in shown
+    assert "66k" not in shown
 
 
 def test_the_page_is_written_beside_the_table(text, tmp_path):

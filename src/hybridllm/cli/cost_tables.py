@@ -26,7 +26,8 @@ _ASSUMED = (
     "prompts; batches for what can wait alone; latency is not looked at; no limits are shared "
     "between calls, so the cheapest of each is the cheapest of all."
 )
-_STYLES = {"hybrid": "yellow", "hybrid+batch": "cyan", "optimal": "green"}
+_NO_PLOT = "The plot needs plotext: pip install 'hybridllm[terminal]'"
+_COLOURS = {"hybrid": 3, "hybrid+batch": 6, "optimal": 2}
 
 
 def show(out: Console, month: Workload, settings: Config, found: Comparison) -> None:
@@ -255,22 +256,22 @@ def _show_what_if(out: Console, month: Workload, found: Comparison) -> None:
     out.print("[dim]NET: saved by hybrid+batch after engineering, of the single bill.[/dim]")
     if found.strategies[0].monthly and month.calls:
         _heading(out, "Net saving of the single bill, by calls a month")
-        out.print(_plot(out, month, found))
+        out.print(_plot(out, month, found) or f"[dim]{escape(_NO_PLOT)}[/dim]")
 
 
-def _plot(out: Console, month: Workload, found: Comparison) -> Text:
+def _plot(out: Console, month: Workload, found: Comparison) -> Text | None:
     """A tenth to ten times the calls, on a logarithmic scale."""
     single = found.strategies[0].monthly
     rows = found.break_even["middle"]
-    nets = [Curve(row.strategy, _STYLES[row.strategy], _net_by_log(single, row)) for row in rows]
+    nets = [Curve(row.strategy, _COLOURS[row.strategy], _net_by_log(single, row)) for row in rows]
     top = max(0.5, *(row.gross / single for row in rows))
     ticks = [
         (log10(factor), f"{_shortly(month.calls * factor)}")
         for factor in (Fraction(1, 10), Fraction(1, 3), Fraction(1), Fraction(3), Fraction(10))
     ]
     levels = [(-0.25, "-25%"), (0.0, "0%"), (0.25, "25%"), (0.4, "40%")]
-    width = min(out.width, 100) - 8
-    return plot(nets, (-1.0, 1.0), (-0.3, top), (width, 11), ticks, levels)
+    size = (min(out.width, 100), 14)
+    return plot(nets, (-1.0, 1.0), (-0.3, top), size, ticks, levels)
 
 
 def _net_by_log(single: int, row: BreakEven) -> Callable[[float], float]:
