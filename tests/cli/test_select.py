@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import pexpect
 import pytest
 
+from hybridllm.cli import app
 from hybridllm.cli.select import select
 from hybridllm.config_file import load_config
 from hybridllm.errors import RequestError
@@ -54,7 +55,8 @@ def test_by_a_file_or_standard_input_with_options_over_it(capsys, monkeypatch):
     )
     stdin = SimpleNamespace(buffer=io.BytesIO(json.dumps(said).encode()))
     monkeypatch.setattr("sys.stdin", stdin)
-    assert document(capsys, answers=Path("-"))["model"] == "google/gemini-2.5-flash"
+    app(["select", "--answers", "-", "--preset", "guide", "--json"], result_action="return_value")
+    assert json.loads(capsys.readouterr().out)["model"] == "google/gemini-2.5-flash"
 
 
 @pytest.mark.parametrize("said", ['{"task": 5}', '{"tusk": "classification"}', "{}", "[]", "{"])
@@ -84,6 +86,7 @@ class Terminal:
 
     def __init__(self, *options):
         env = {**os.environ, "TERM": "xterm", "PYTHONWARNINGS": "ignore"}
+        env["PROMPT_TOOLKIT_NO_CPR"] = "1"  # a pseudo-terminal does not tell where its cursor is
         self.child = pexpect.spawn(
             PROGRAM[0],
             [*PROGRAM[1:], "--preset", "guide", *options],

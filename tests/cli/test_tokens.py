@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from hybridllm.cli import app
 from hybridllm.cli.tokens import tokens
 from hybridllm.config import LedgerConfig
 from hybridllm.errors import HybridError, RequestError
@@ -86,11 +87,11 @@ def test_a_model_that_is_not_there_is_named_with_the_nearest(run):
 
 
 def test_from_standard_input_and_from_nothing(monkeypatch, capsys, tmp_path):
-    from pathlib import Path
-
     monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(b"hello world")))
-    tokens(Path("-"), model=["gpt-4o"], json=True)
+    app(["tokens", "-", "--model", "gpt-4o", "--json"], result_action="return_value")
     assert json.loads(capsys.readouterr().out)["estimates"][0]["tokens"] == 2
+    with pytest.raises(SystemExit):
+        app(["tokens", "--modle", "gpt-4o"], result_action="return_value")
     with pytest.raises(RequestError, match="nothing to count"):
         tokens()
     with pytest.raises(RequestError, match="Cannot read"):

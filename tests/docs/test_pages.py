@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from decimal import Decimal
 
 import pytest
 from msgspec import NODEFAULT, UNSET, Struct
@@ -30,9 +31,12 @@ from hybridllm.config import (
     ServerConfig,
     WireConfig,
 )
+from hybridllm.config_file import load_config
 from hybridllm.config_file.load import KEYS
 from hybridllm.config_file.models import SaidModel
 from hybridllm.config_file.tasks import SaidQuality
+from hybridllm.planning.workload import load_workload
+from hybridllm.pricing import price_at, rates_for
 from hybridllm.store.schema import HOURLY_KEYS, HOURLY_SUMS, HOURLY_TOKENS, attempts, loaded
 from tests.docs.blocks import PAGES, ROOT
 
@@ -162,6 +166,45 @@ def test_every_figure_of_the_guides_month_is_what_the_command_prints(monkeypatch
     rows = COMPUTED.findall(COSTS)
     assert len(rows) == 17
     assert {figure for _, figure in rows} <= printed
+
+
+PART = re.compile(
+    r"^\| (\w+) on (.+), \$([\d.]+)/\$([\d.]+) \| \$([\d,.]+) \| \$([\d,.]+) \| same \|$",
+    re.MULTILINE,
+)
+
+
+def test_every_part_of_the_guides_sums_is_tokens_times_the_presets_price():
+    month = {line.task: line for line in load_workload("guide").tasks}
+    catalog = load_config(preset="guide", env={}).catalog
+    parts = PART.findall(COSTS)
+    assert len(parts) == 7
+    for task, name, *said in parts:
+        wire_name = re.sub("[ .]", "-", name.lower())
+        (model,) = (
+            m for m in catalog.models.values() if m.name.replace(".", "-").endswith(wire_name)
+        )
+        price = price_at(model, catalog.as_of)
+        assert price is not None
+        line, rates = month[task], rates_for(price, month[task].input_tokens)
+        figures = [Decimal(figure.replace(",", "")) * 10**12 for figure in said]
+        assert figures[:2] == [rates.input * 10**6, rates.output * 10**6]
+        assert figures[2:] == [
+            rates.input * line.input_tokens * line.calls,
+            rates.output * line.output_tokens * line.calls,
+        ]
+
+
+def test_what_the_page_says_of_the_optimal_month_and_of_its_net_is_printed(
+    monkeypatch, tmp_path, capsys
+):
+    monkeypatch.delenv("HYBRIDLLM_CONFIG", raising=False)
+    monkeypatch.chdir(tmp_path)
+    cost(preset="guide")
+    printed = " ".join(capsys.readouterr().out.split())
+    page = " ".join(COSTS.split())
+    for part in ("$4,287.94", "$88.31", "6.3% to 14.2%", "20.3% to 28.3%"):
+        assert part in page and part in printed
 
 
 def test_the_page_names_what_the_guides_arithmetic_misses():

@@ -11,6 +11,7 @@ import msgspec
 from cyclopts import Parameter
 from rich.markup import escape
 
+from hybridllm.cli.inputs import Source, read_source
 from hybridllm.cli.output import cents, money, print_json
 from hybridllm.cli.tables import console
 from hybridllm.config import Config
@@ -33,7 +34,7 @@ def select(
     shared: bool | None = None,
     wait: bool | None = None,
     cloud: str | None = None,
-    answers: Path | None = None,
+    answers: Source | None = None,
     preset: str | None = None,
     config: Path | None = None,
     json: Annotated[bool, Parameter(negative="")] = False,
@@ -92,12 +93,7 @@ def select(
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        raw = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
-        return msgspec.json.decode(raw, type=dict[str, Any])
-    except OSError as e:
-        raise RequestError(
-            f"Cannot read {path}: {e.strerror}.", remedy="Give a file, or - for standard input."
-        ) from None
+        return msgspec.json.decode(read_source(path), type=dict[str, Any])
     except (msgspec.DecodeError, UnicodeDecodeError) as e:
         raise RequestError(f"The answers are not a JSON object: {e}.", field="answers") from None
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 import time
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from hybridllm.catalog.structs import Model
+from hybridllm.cli.inputs import Source, read_source
 from hybridllm.cli.output import dollars, money, print_json
 from hybridllm.cli.tables import console, counted, table
 from hybridllm.config import Config
@@ -34,9 +34,9 @@ _BASES: dict[Basis, str] = {
 
 
 def tokens(
-    file: Path | None = None,
+    file: Source | None = None,
     *,
-    model: list[str] | None = None,
+    model: Annotated[list[str] | None, Parameter(negative="")] = None,
     all: Annotated[bool, Parameter(negative="")] = False,
     exact: Annotated[bool, Parameter(negative="")] = False,
     calibration: Annotated[bool, Parameter(negative="")] = False,
@@ -92,7 +92,7 @@ def tokens(
         raise RequestError(
             "There is nothing to count.", remedy="Give a file, or - for standard input."
         )
-    material = read_material(_read(file), dialect)
+    material = read_material(read_source(file), dialect)
     models = _models(settings, model, all)
     known = _known(config, ledger, store, needed=False)
     found = _estimates(material, models, settings, by_key(known), exact)
@@ -106,15 +106,6 @@ def tokens(
         )
     else:
         _show(material, found)
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
-    except OSError as e:
-        raise RequestError(
-            f"Cannot read {path}: {e.strerror}.", remedy="Give a file, or - for standard input."
-        ) from None
 
 
 def _models(settings: Config, names: list[str] | None, every: bool) -> list[Model]:
