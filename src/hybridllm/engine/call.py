@@ -19,6 +19,7 @@ class Call(Struct, kw_only=True):
     `key` is the label (never the secret) of the gateway key. `task` and `session` come from the
     headers x-hybridllm-task and x-session-id. `headers` are the caller's headers, lower-case names,
     from which each provider picks the few that it forwards. `tags` is a JSON object's text or "".
+    `batch`: it can wait, and is planned at the prices of batches.
     """
 
     dialect: Dialect
@@ -29,6 +30,7 @@ class Call(Struct, kw_only=True):
     session: str | None = None
     headers: Headers = field(default_factory=list)
     tags: str = ""
+    batch: bool = False
 
 
 class Pieces(Protocol):

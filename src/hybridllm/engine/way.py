@@ -26,6 +26,8 @@ from hybridllm.errors import ErrorKind, HybridError, ProviderError, RequestError
 from hybridllm.routing import World, need_of
 from hybridllm.wire.dialect import DropPolicy, Facts, Inexpressible
 
+NONE_DOWN: frozenset[str] = frozenset()
+
 
 class Engine:
     """Serves calls with the Runtime of the moment; assign `runtime` to put a new one in its
@@ -46,9 +48,11 @@ class Engine:
         except HybridError as e:
             return refusal(e, call, request_id, trip)
 
-    async def answer(self, call: Call) -> Answer:
-        """As `handle`, but raises the HybridError: for callers in this process."""
-        trip = plan_trip(self.runtime, new_request_id(), call)
+    async def answer(self, call: Call, request_id: str = "", attempts: int = 0) -> Answer:
+        """As `handle`, but raises the HybridError: for callers in this process. A request that has
+        an id already, and had `attempts`, goes on under it."""
+        trip = plan_trip(self.runtime, request_id or new_request_id(), call)
+        trip.attempts = attempts
         return await _Journey(self.runtime, self.journal, trip).answer()
 
 
@@ -64,11 +68,12 @@ def planned(runtime: Runtime, request_id: str, call: Call, facts: Facts) -> Trip
         _refuse_embedder(runtime.models[named.requested])
     now = time.monotonic()
     session = session_key(facts, call.session, call.key)
-    known = runtime.sessions.get(session, now)
+    known = None if call.batch else runtime.sessions.get(session, now)
     warm = known is not None and now - known.seen < WARM_SECONDS
     world = World(
         providers=runtime.usable,
-        down=runtime.breakers.down(now),
+        # What rests now is up again by the time that a batch is sent.
+        down=NONE_DOWN if call.batch else runtime.breakers.down(now),
         latency_ms=runtime.learned.latency_ms,
         output_tokens=runtime.learned.output_tokens,
         tokens_per_kbyte=runtime.learned.tokens_per_kbyte,
@@ -78,6 +83,7 @@ def planned(runtime: Runtime, request_id: str, call: Call, facts: Facts) -> Trip
         warm_tokens=known.cached_tokens if known and warm else 0,
     )
     need = need_of(named, facts)
+    need.batch = call.batch
     plan = runtime.router.plan(need, world)
     if facts.previous is not None:
         by_name = named.requested is not None
@@ -151,7 +157,7 @@ class _Journey:
         Returns the last error; its breaker has been told."""
         runtime, trip = self.runtime, self.trip
         try:
-            body = self._prepare(model)
+            body = prepare(runtime, trip, model)
         except Inexpressible as e:
             runtime.breakers.release(model.id)
             return e
@@ -159,18 +165,18 @@ class _Journey:
             runtime, model, lambda key: attempt(runtime, self.journal, trip, model, key, body)
         )
 
-    def _prepare(self, model: Model) -> bytes:
-        """The body to send: the caller's own where the dialect is the same, else written anew.
-        Raises Inexpressible."""
-        trip, runtime = self.trip, self.runtime
-        call, facts = trip.call, trip.facts
-        dialect = runtime.dialect_to(model.provider, call.dialect)
-        # A model that the caller named gets the body as it stands, for better or worse.
-        suits = model.id == trip.requested or dialect.suits(facts, runtime.targets[model.id])
-        if dialect is call.dialect and suits and not facts.foreign_signatures:
-            trip.dropped = []
-            return dialect.passthrough(call.body, facts, model.name)
-        policy = DropPolicy(runtime.drop, runtime.refuse)
-        body = dialect.encode_request(trip.conversation, runtime.targets[model.id], policy)
-        trip.dropped = policy.dropped
-        return body
+
+def prepare(runtime: Runtime, trip: Trip, model: Model) -> bytes:
+    """The body to send: the caller's own where the dialect is the same, else written anew. Touches
+    nothing but the trip, so that any thread may call it. Raises Inexpressible."""
+    call, facts = trip.call, trip.facts
+    dialect = runtime.dialect_to(model.provider, call.dialect)
+    # A model that the caller named gets the body as it stands, for better or worse.
+    suits = model.id == trip.requested or dialect.suits(facts, runtime.targets[model.id])
+    if dialect is call.dialect and suits and not facts.foreign_signatures:
+        trip.dropped = []
+        return dialect.passthrough(call.body, facts, model.name)
+    policy = DropPolicy(runtime.drop, runtime.refuse)
+    body = dialect.encode_request(trip.conversation, runtime.targets[model.id], policy)
+    trip.dropped = policy.dropped
+    return body
