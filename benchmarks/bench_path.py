@@ -117,7 +117,8 @@ async def measure(dialect: str, stream: bool, profile: bool) -> float:
             upstream._client = Standing(pieces)  # type: ignore[assignment]
         ledger = Ledger(msgspec.structs.replace(config.ledger, directory=home))
         ledger.open()
-        app = Gateway(Service(Engine(runtime, ledger), ledger, Gate("secret-key", "K")))
+        store = f"sqlite:///{home}/ledger.db"
+        app = Gateway(Service(Engine(runtime, ledger), ledger, Gate("secret-key", "K"), store))
         target, body = body_of(dialect, stream)
         headers = [
             (b"host", b"127.0.0.1:4000"),

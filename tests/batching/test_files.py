@@ -12,6 +12,7 @@ import pytest_asyncio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from hybridllm.batching.database import Database
 from hybridllm.batching.files import CHUNK_BYTES, File, Files
 from hybridllm.errors import ErrorKind, RequestError
 from hybridllm.store import open_store, writing
@@ -22,9 +23,9 @@ LIMIT = 64 * 1024 * 1024
 
 @pytest_asyncio.fixture
 async def files(store_url: str) -> AsyncIterator[Files]:
-    opened = Files(store_url)
-    yield opened
-    await opened.close()
+    database = Database(store_url)
+    yield Files(database)
+    await database.close()
 
 
 async def put(files: Files, data: bytes, key: str = "mine", *, piece: int = 100_000) -> File:
@@ -49,10 +50,11 @@ async def test_what_was_uploaded_is_read_again(files: Files, size: int) -> None:
 
 async def test_another_process_sees_the_same_files(files: Files, store_url: str) -> None:
     file = await put(files, b"data")
-    other = Files(store_url)
+    database = Database(store_url)
+    other = Files(database)
     assert await other.file(file.id, "mine") == file
     assert await content(other, file.id) == b"data"
-    await other.close()
+    await database.close()
 
 
 async def test_a_file_is_its_holders_alone(files: Files) -> None:
@@ -60,7 +62,7 @@ async def test_a_file_is_its_holders_alone(files: Files) -> None:
     assert await files.file(file.id, "yours") is None
     assert await files.files("yours") == []
     assert not await files.delete(file.id, "yours")
-    with pytest.raises(RequestError, match="No such File"):
+    with pytest.raises(RequestError, match="No File found"):
         await files.files("yours", after=file.id)
     assert await files.file(file.id, "mine") == file
 
@@ -115,13 +117,13 @@ async def test_files_are_listed_page_by_page(files: Files) -> None:
 
 async def test_a_derived_file_does_not_come_back_when_it_was_deleted(files: Files) -> None:
     for _ in range(2):
-        await files.derive("file-out", "mine", "batch_output", "batch_1", 5)
+        await files.derive("file-out", "mine", "out.jsonl", "batch_output", "batch_1", 5)
     file = await files.file("file-out", "mine")
     assert file is not None and (file.bytes, file.batch) == (-1, "batch_1")
     await files.measured("file-out", 17)
     assert [file.bytes for file in await files.files("mine")] == [17]
     assert await files.delete("file-out", "mine")
-    await files.derive("file-out", "mine", "batch_output", "batch_1", 5)
+    await files.derive("file-out", "mine", "out.jsonl", "batch_output", "batch_1", 5)
     assert await files.file("file-out", "mine") is None
 
 
@@ -131,11 +133,12 @@ def test_every_line_is_read_with_its_number(
     tmp_path_factory: pytest.TempPathFactory, lines: list[bytes]
 ) -> None:
     async def run() -> list[tuple[int, bytes]]:
-        files = Files(f"sqlite:///{tmp_path_factory.getbasetemp() / 'lines.db'}")
+        database = Database(f"sqlite:///{tmp_path_factory.getbasetemp() / 'lines.db'}")
+        files = Files(database)
         file = await put(files, b"\n".join(lines))
         found = [line async for group in files.lines(file.id) for line in group]
         await files.delete(file.id, "mine")
-        await files.close()
+        await database.close()
         return found
 
     expected = [(n, line.strip()) for n, line in enumerate(lines, 1) if line.strip()]
@@ -151,7 +154,8 @@ async def test_lines_go_over_the_ends_of_chunks(files: Files) -> None:
 
 
 async def test_a_large_file_is_never_whole_in_memory(tmp_path: Path) -> None:
-    files = Files(f"sqlite:///{tmp_path / 'ledger.db'}")
+    database = Database(f"sqlite:///{tmp_path / 'ledger.db'}")
+    files = Files(database)
     await (await files.upload("mine", "a", LIMIT)).abort()
     tracemalloc.start()
     upload = await files.upload("mine", "a", LIMIT)
@@ -164,7 +168,7 @@ async def test_a_large_file_is_never_whole_in_memory(tmp_path: Path) -> None:
         count += len(group)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    await files.close()
+    await database.close()
     assert (file.bytes, count) == (40_000_000, 40_000)
     assert peak < 10_000_000
 

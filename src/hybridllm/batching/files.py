@@ -6,27 +6,25 @@ it; to any other it does not exist. No file is ever whole in memory.
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import suppress
+from functools import partial
 from secrets import token_hex
-from threading import Lock
-from typing import Literal, Protocol, TypeVar
+from typing import Literal
 
 from msgspec import Struct
-from sqlalchemy import Engine
+from sqlalchemy import Connection
 
+from hybridllm.batching.database import Database
 from hybridllm.errors import ErrorKind, HybridError, RequestError
 from hybridllm.store import batch_files as sql
-from hybridllm.store import open_store, writing
 from hybridllm.store.batch_files import FileRow
-
-T = TypeVar("T")
 
 CHUNK_BYTES = 262_144
 _GROUP = 4  # chunks read, or written, in one turn in a thread
 _DAY_US = 86_400 * 1_000_000
+_MOST_KNOWN = 10_000
 _NO_FILE = HybridError("The file's upload was given up.", kind=ErrorKind.NOT_FOUND)
 
 Lines = list[tuple[int, bytes]]
@@ -49,57 +47,41 @@ class File(Struct, frozen=True, kw_only=True):
 
 
 class Files:
-    """The files in one store. Opened at the first use, so that a database that is down holds
-    nothing else up. All methods raise HybridError(UNAVAILABLE) where the store cannot be reached.
-    """
+    """The files in one store. All methods raise HybridError(UNAVAILABLE) where it cannot be
+    reached."""
 
-    def __init__(self, store_url: str) -> None:
-        self._url = store_url
-        self._opened: Engine | None = None
-        self._opening = Lock()
-
-    async def close(self) -> None:
-        """Close the connections to the store."""
-        engine, self._opened = self._opened, None
-        if engine is not None:
-            await asyncio.to_thread(engine.dispose)
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._derived: set[str] = set()
 
     async def upload(self, key: str, filename: str, limit: int) -> Upload:
         """Begin a file of at most `limit` bytes. Also sweeps away what has expired."""
         now = _now()
         row = FileRow(f"file-{token_hex(12)}", key, "", filename, "uploading", "", 0, now, 0)
 
-        def begin(engine: Engine) -> None:
-            with writing(engine) as connection:
-                sql.sweep(connection, now, now - _DAY_US)
-                sql.add_file(connection, row)
+        def begin(connection: Connection) -> None:
+            sql.sweep(connection, now, now - _DAY_US)
+            sql.add_file(connection, row)
 
-        await self._work(begin)
-        return Upload(self._work, row, limit)
+        await self._database.write(begin)
+        return Upload(self._database, row, limit)
 
-    async def derive(self, file: str, key: str, purpose: str, batch: str, created_at: int) -> None:
+    async def derive(
+        self, file: str, key: str, filename: str, purpose: str, batch: str, created_at: int
+    ) -> None:
         """Make known a file whose content will be made of `batch`'s results. One that is known
         already, or was deleted, stays as it is."""
-        row = FileRow(file, key, purpose, f"{batch}_{purpose}.jsonl", "derived", batch, -1,
-                      created_at, 0)  # fmt: skip
-
-        def add(engine: Engine) -> None:
-            with engine.connect() as connection:
-                known = sql.find_file(connection, file, key, _now())
-            if known is None:
-                with writing(engine) as connection:
-                    sql.add_file(connection, row)
-
-        await self._work(add)
+        if file in self._derived:
+            return
+        row = FileRow(file, key, purpose, filename, "derived", batch, -1, created_at, 0)
+        await self._database.write(partial(sql.add_file, row=row))
+        if len(self._derived) >= _MOST_KNOWN:
+            self._derived.clear()
+        self._derived.add(file)
 
     async def file(self, id: str, key: str) -> File | None:
         """One of `key`'s files."""
-
-        def find(engine: Engine) -> FileRow | None:
-            with engine.connect() as connection:
-                return sql.find_file(connection, id, key, _now())
-
-        row = await self._work(find)
+        row = await self._database.read(partial(sql.find_file, file=id, key=key, now=_now()))
         return None if row is None else _file(row)
 
     async def files(
@@ -113,55 +95,43 @@ class Files:
     ) -> list[File]:
         """`key`'s files by their time, from behind the file `after` on. Raises RequestError
         (NOT_FOUND) where there is no such file."""
+        now = _now()
 
-        def read(engine: Engine) -> list[FileRow]:
-            with engine.connect() as connection:
-                last = sql.find_file(connection, after, key, _now()) if after else None
-                if after and last is None:
-                    raise RequestError(
-                        f"No such File object: {after[:100]}",
-                        kind=ErrorKind.NOT_FOUND,
-                        field="after",
-                    )
-                return sql.list_files(
-                    connection,
-                    key,
-                    _now(),
-                    purpose=purpose,
-                    after=last,
-                    newest_first=order == "desc",
-                    limit=limit,
+        def read(connection: Connection) -> list[FileRow]:
+            last = sql.find_file(connection, after, key, now) if after else None
+            if after and last is None:
+                raise RequestError(
+                    f"No File found with id '{after[:100]}'.",
+                    kind=ErrorKind.NOT_FOUND,
+                    field="after",
                 )
+            newest_first = order == "desc"
+            return sql.list_files(
+                connection,
+                key,
+                now,
+                purpose=purpose,
+                after=last,
+                newest_first=newest_first,
+                limit=limit,
+            )
 
-        return [_file(row) for row in await self._work(read)]
+        return [_file(row) for row in await self._database.read(read)]
 
     async def measured(self, id: str, size: int) -> None:
         """The content of a derived file has `size` bytes."""
-
-        def note(engine: Engine) -> None:
-            with writing(engine) as connection:
-                sql.measured(connection, id, size)
-
-        await self._work(note)
+        await self._database.write(partial(sql.measured, file=id, size=size))
 
     async def delete(self, id: str, key: str) -> bool:
         """Delete one of `key`'s files for good; whether there was one."""
-
-        def remove(engine: Engine) -> bool:
-            with writing(engine) as connection:
-                return sql.remove_file(connection, id, key, _now())
-
-        return await self._work(remove)
+        return await self._database.write(partial(sql.remove_file, file=id, key=key, now=_now()))
 
     async def chunks(self, id: str) -> AsyncIterator[bytes]:
         """The bytes of an uploaded file."""
         place = 0
-
-        def read(engine: Engine) -> list[bytes]:
-            with engine.connect() as connection:
-                return sql.read_chunks(connection, id, place, _GROUP)
-
-        while found := await self._work(read):
+        while found := await self._database.read(
+            partial(sql.read_chunks, file=id, place=place, count=_GROUP)
+        ):
             for piece in found:
                 yield piece
             place += len(found)
@@ -180,29 +150,13 @@ class Files:
                 number += len(whole)
         yield _numbered([b"".join(begun)], number)
 
-    async def _work(self, work: Callable[[Engine], T]) -> T:
-        return await asyncio.to_thread(self._with_engine, work)
-
-    def _with_engine(self, work: Callable[[Engine], T]) -> T:
-        with self._opening:
-            if self._opened is None:
-                self._opened = open_store(self._url)
-            engine = self._opened
-        return work(engine)
-
-
-class Worker(Protocol):
-    """Runs a function with the store's engine in a thread."""
-
-    async def __call__(self, work: Callable[[Engine], T], /) -> T: ...
-
 
 class Upload:
     """A file that is arriving. End it with `finish` or `abort`."""
 
-    def __init__(self, work: Worker, row: FileRow, limit: int) -> None:
+    def __init__(self, database: Database, row: FileRow, limit: int) -> None:
         self.size = 0
-        self._work = work
+        self._database = database
         self._row = row
         self._limit = limit
         self._buffer = bytearray()
@@ -234,23 +188,14 @@ class Upload:
             expires_at=now + seconds * 1_000_000 if seconds else 0,
         )
 
-        def complete(engine: Engine) -> bool:
-            with writing(engine) as connection:
-                return sql.complete(connection, row)
-
-        if not await self._work(complete):
+        if not await self._database.write(partial(sql.complete, row=row)):
             raise _NO_FILE
         return _file(row)
 
     async def abort(self) -> None:
         """Leave nothing of it behind. Never raises: what cannot be deleted now is swept later."""
-
-        def drop(engine: Engine) -> None:
-            with writing(engine) as connection:
-                sql.drop_upload(connection, self._row.id)
-
         with suppress(Exception):
-            await self._work(drop)
+            await self._database.write(partial(sql.drop_upload, file=self._row.id))
 
     async def _flush(self, size: int) -> None:
         if not size:
@@ -258,13 +203,9 @@ class Upload:
         data = bytes(self._buffer[:size])
         del self._buffer[:size]
         pieces = [data[at : at + CHUNK_BYTES] for at in range(0, size, CHUNK_BYTES)]
-        place = self._place
-
-        def add(engine: Engine) -> None:
-            with writing(engine) as connection:
-                sql.add_chunks(connection, self._row.id, place, pieces)
-
-        await self._work(add)
+        await self._database.write(
+            partial(sql.add_chunks, file=self._row.id, place=self._place, data=pieces)
+        )
         self._place += len(pieces)
 
 

@@ -55,6 +55,7 @@ class Runtime:
         self.baseline = self.models.get(config.routing.baseline)
         self.drop = frozenset(config.wire.drop)
         self.refuse = frozenset(config.wire.refuse)
+        self.waiting_tasks = frozenset(t.name for t in config.tasks.values() if t.deadline)
         self._day = ""
         self._day_ends = 0.0
 

@@ -7,7 +7,17 @@ import logging
 
 from hybridllm.engine.call import Answer, Headers
 from hybridllm.errors import ErrorKind, HybridError, RequestError
-from hybridllm.gateway import anthropic, google, manage, openai
+from hybridllm.gateway import (
+    anthropic,
+    anthropic_batches,
+    deferred,
+    google,
+    google_batches,
+    manage,
+    openai,
+    openai_batches,
+    openai_files,
+)
 from hybridllm.gateway.endpoint import Endpoint, Service
 from hybridllm.gateway.protocol import GONE
 from hybridllm.gateway.request import Disconnected, Receive, Request, Scope, Send
@@ -24,7 +34,10 @@ class Gateway:
         self.service = service
         self._exact: dict[tuple[str, str], Endpoint] = {
             **openai.ENDPOINTS,
+            **openai_files.ENDPOINTS,
+            **openai_batches.ENDPOINTS,
             **anthropic.ENDPOINTS,
+            **anthropic_batches.ENDPOINTS,
             **manage.ENDPOINTS,
         }
 
@@ -62,10 +75,11 @@ class Gateway:
 
     def _by_pattern(self, method: str, path: str) -> Endpoint:
         """The endpoint of a path that no table holds. Raises RequestError(NOT_FOUND)."""
-        found = google.endpoint_of(method, path) or manage.endpoint_of(method, path)
-        if found is None:
-            raise self._no_endpoint(method, path)
-        return found
+        for endpoint_of in _PATTERNS:
+            found = endpoint_of(method, path)
+            if found is not None:
+                return found
+        raise self._no_endpoint(method, path)
 
     def _no_endpoint(self, method: str, path: str) -> RequestError:
         allowed = sorted(m for m, p in self._exact if p == path)
@@ -81,6 +95,17 @@ class Gateway:
             kind=ErrorKind.NOT_FOUND,
             remedy="See docs/providers.md for the endpoints that this gateway serves.",
         )
+
+
+_PATTERNS = (
+    google.endpoint_of,
+    openai_batches.endpoint_of,
+    google_batches.endpoint_of,
+    openai_files.endpoint_of,
+    anthropic_batches.endpoint_of,
+    deferred.endpoint_of,
+    manage.endpoint_of,
+)
 
 
 def dialect_of(scope: Scope) -> Dialect:

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 
 from hybridllm.engine.call import Answer
+from hybridllm.gateway import google_batches
 from hybridllm.gateway.endpoint import Endpoint, Service, counted, embeddings, generate
 from hybridllm.gateway.listing import json_answer, listed
 from hybridllm.gateway.request import Request
@@ -68,11 +69,17 @@ _ACTIONS: dict[str, Callable[[str, Service, Request], Awaitable[Answer]]] = {
     "countTokens": count_tokens,
     "embedContent": embed_content,
     "batchEmbedContents": batch_embed_contents,
+    "batchGenerateContent": google_batches.create,
 }
 
 
 _METHODS = {
-    "chat": ("generateContent", "streamGenerateContent", "countTokens"),
+    "chat": (
+        "generateContent",
+        "streamGenerateContent",
+        "countTokens",
+        "batchGenerateContent",
+    ),
     "embedding": ("embedContent", "batchEmbedContents"),
 }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -56,9 +56,7 @@ class Request:
     async def body(self, limit: int, seconds: float) -> bytes:
         """The whole body. Raises RequestError (TOO_LARGE before reading where the length is
         declared, TIMEOUT) and Disconnected."""
-        declared = self.headers.get(b"content-length")
-        if declared is not None and (not declared.isdigit() or int(declared) > limit):
-            raise _too_large(limit)
+        self._check_length(limit)
         if _is_here(self._receive):
             return await self._read(limit)
         task = asyncio.current_task()
@@ -73,6 +71,32 @@ class Request:
             raise
         finally:
             timer.cancel()
+
+    async def pieces(self, limit: int, seconds: float) -> AsyncIterator[bytes]:
+        """The body as it arrives, for one that is too large to be held. Raises as `body` does,
+        but of time: TIMEOUT when nothing has come for `seconds`."""
+        self._check_length(limit)
+        size, more = 0, True
+        while more:
+            try:
+                async with asyncio.timeout(seconds):
+                    message = await self._receive()
+            except TimeoutError:
+                raise _too_slow(seconds) from None
+            if message["type"] == "http.disconnect":
+                raise Disconnected
+            part: bytes = message.get("body", b"")
+            more = message.get("more_body", False)
+            size += len(part)
+            if size > limit:
+                raise _too_large(limit)
+            if part:
+                yield part
+
+    def _check_length(self, limit: int) -> None:
+        declared = self.headers.get(b"content-length")
+        if declared is not None and (not declared.isdigit() or int(declared) > limit):
+            raise _too_large(limit)
 
     async def _read(self, limit: int) -> bytes:
         parts: list[bytes] = []
@@ -114,7 +138,8 @@ def _too_large(limit: int) -> RequestError:
     return RequestError(
         f"The body is larger than {limit:,} bytes.",
         kind=ErrorKind.TOO_LARGE,
-        remedy="Send less, or raise server.max_body_bytes in hybridllm.toml.",
+        remedy="Send less, or raise server.max_body_bytes (of a batch or a file: batch.max_bytes) "
+        "in hybridllm.toml.",
     )
 
 

@@ -111,7 +111,9 @@ class Server:
         ledger.on_learned = runtime.learned.calibrate
         ledger.open()
         engine = Engine(runtime, ledger)
-        self._gateway = Gateway(Service(engine, ledger, gate))
+        service = Service(engine, ledger, gate, store_url(config.ledger))
+        self._gateway = Gateway(service)
+        service.webhooks.start()
         self._reviewer = Reviewer(lambda: engine.runtime.config, store_url(config.ledger))
         self._reviewer.start()
         loop = asyncio.get_running_loop()
@@ -128,6 +130,8 @@ class Server:
             await asyncio.to_thread(self._reviewer.stop)
         if self._gateway is not None:
             service = self._gateway.service
+            await service.webhooks.stop()
+            await service.database.close()
             await service.engine.runtime.close()
             await asyncio.to_thread(service.ledger.close)
 
