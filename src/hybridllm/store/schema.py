@@ -9,9 +9,22 @@ its largest term.
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, LargeBinary, MetaData, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    text,
+)
 
 PICO_PER_MICRO = 1_000_000
+
+LINES_TO_DO = "state = 'waiting' OR state = 'live'"
+"""Of the lines of batches, those that wait, or are with a process: all that an index must find."""
 
 metadata = MetaData()
 
@@ -149,6 +162,139 @@ reviews = Table(
 )
 """Reviews of prices and routes: when (Unix microseconds), who made it (`serve` or `cli`), and the
 `reports.review.Review` as JSON."""
+
+batches = Table(
+    "batches",
+    metadata,
+    Column("id", Text, primary_key=True),
+    _text("key"),
+    _text("dialect"),
+    _text("endpoint"),
+    _text("kind"),
+    _text("model"),
+    _text("metadata"),
+    _text("webhook"),
+    _text("input_file"),
+    _integer("deadline_at"),
+    _text("state"),
+    _integer("created_at"),
+    _integer("total"),
+    _integer("answered"),
+    _integer("failed"),
+    _integer("cancelled"),
+    _integer("late"),
+    _integer("cost"),
+    _integer("baseline"),
+    _integer("ended_at"),
+    _integer("cancelled_at"),
+    Index("batches_by_key", "key", "created_at"),
+    Index("batches_by_state", "state", "created_at"),
+)
+"""Sets of requests that can wait, as callers brought them: the fields of
+`batching.structs.Batch`. `state` is `arriving` (not acknowledged yet), `open`, `cancelling` or
+`ended`; the counts change in the transactions that end lines."""
+
+batch_lines = Table(
+    "batch_lines",
+    metadata,
+    Column("batch", Text, primary_key=True),
+    Column("place", BigInteger, primary_key=True, autoincrement=False),
+    _text("custom_id"),
+    _text("state"),
+    _text("model"),
+    _text("dialect"),
+    _text("job"),
+    _integer("attempts"),
+    _integer("retries"),
+    _text("tried"),
+    _integer("ready_at"),
+    _integer("deadline_at"),
+    _integer("created_at"),
+    _integer("size"),
+    _integer("tokens"),
+    Column("note", LargeBinary, nullable=False),
+    _integer("status"),
+    _text("mode"),
+    _integer("cost"),
+    _integer("baseline"),
+    _boolean("late"),
+    Index(
+        "batch_lines_to_do",
+        *("model", "dialect", "deadline_at", "ready_at", "created_at", "size", "tokens"),
+        sqlite_where=text(LINES_TO_DO),
+        postgresql_where=text(LINES_TO_DO),
+    ),
+    Index(
+        "batch_lines_by_job",
+        "job",
+        sqlite_where=text("job <> ''"),
+        postgresql_where=text("job <> ''"),
+    ),
+    sqlite_with_rowid=False,
+)
+"""One request of a batch, by its place. `state` is one of `batching.states`. `model` is the id of
+the model that it waits for, or that answered it; `dialect` what is spoken there; `tried` the models
+given up, as a JSON array. `job` is the job that holds it, "" for none; `attempts` numbers its
+attempts. `note` is a `batching.notes.Note`. Its two bodies have tables of their own, so that a
+change of state does not write them again."""
+
+batch_requests = Table(
+    "batch_requests",
+    metadata,
+    Column("batch", Text, primary_key=True),
+    Column("place", BigInteger, primary_key=True, autoincrement=False),
+    Column("body", LargeBinary, nullable=False),
+)
+"""The requests' bodies."""
+
+batch_results = Table(
+    "batch_results",
+    metadata,
+    Column("batch", Text, primary_key=True),
+    Column("place", BigInteger, primary_key=True, autoincrement=False),
+    Column("body", LargeBinary, nullable=False),
+)
+"""The answers' bodies, or errors', in the caller's dialect."""
+
+batch_jobs = Table(
+    "batch_jobs",
+    metadata,
+    Column("id", Text, primary_key=True),
+    _text("state"),
+    _text("provider"),
+    _text("model"),
+    _text("dialect"),
+    _text("account"),
+    _text("credential"),
+    _text("external_id"),
+    _text("excluded"),
+    _integer("lines"),
+    _integer("size"),
+    _integer("tokens"),
+    _integer("deadline_at"),
+    _integer("created_at"),
+    _integer("submitted_at"),
+    _integer("ended_at"),
+    _integer("cancelled_at"),
+    _integer("next_at"),
+    _integer("polls"),
+    _integer("failures"),
+    _text("error"),
+    Index("batch_jobs_by_state", "state", "next_at"),
+    Index("batch_jobs_by_provider", "provider", "ended_at"),
+)
+"""Batches of ours at providers. `state` is one of `batching.states`; `external_id` is the
+provider's name for it, and `excluded` a JSON array of names that turned out to be others'.
+`credential` tells the API key again without being it. Times are Unix microseconds."""
+
+batch_lease = Table(
+    "batch_lease",
+    metadata,
+    Column("name", Text, primary_key=True),
+    _text("holder"),
+    _integer("until"),
+)
+"""Which process drives the lane, and until when (Unix microseconds) unless it says so again."""
 
 batch_files = Table(
     "batch_files",
