@@ -7,6 +7,8 @@ in and naming file, line and key of a mistake is `hybridllm.config_file`.
 
 from __future__ import annotations
 
+from typing import Literal
+
 from msgspec import Struct, field
 
 from hybridllm.catalog.structs import Catalog, Model, ProviderSpec, Quality, Task, Tier
@@ -143,11 +145,37 @@ class ReviewConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 class BatchConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The asynchronous lane. `max_bytes` and `max_lines` bound a batch as a caller brings it.
+
+    A job at a provider holds at most `job_lines` requests and `job_bytes`. Lines are submitted when
+    there are `min_lines` for one model, when one has waited for `max_age_seconds`, or when a
+    deadline asks for it; at most `max_enqueued_tokens` are with a provider for one model (0: no
+    bound of ours). Jobs are asked after from `poll_seconds` on, more and more rarely up to
+    `max_poll_seconds`. A provider's batches are taken to last `usual_seconds` until some were seen
+    to end. A line whose deadline is nearer than `margin_seconds` is asked live, at most
+    `live_calls` at a time. `retries` is how often a line, or a job that the provider cannot take,
+    is tried again with the same model. `late` says what becomes of a line whose deadline has
+    passed: `answer` asks once more and marks the answer, `fail` ends it. Ended batches are kept
+    for `keep_days`.
+
     `webhook_hosts` are those that may be told of an end (`host`, `host:port`, `*.example.com`): no
     other is ever called. `webhook_secret_env` names the variable with the secret that signs."""
 
     max_bytes: int = 256 * 1024 * 1024
     max_lines: int = 100_000
+    enabled: bool = True
+    job_lines: int = 10_000
+    job_bytes: int = 32 * 1024 * 1024
+    min_lines: int = 1_000
+    max_age_seconds: float = 30.0
+    max_enqueued_tokens: int = 0
+    poll_seconds: float = 10.0
+    max_poll_seconds: float = 300.0
+    usual_seconds: float = 3600.0
+    margin_seconds: float = 300.0
+    live_calls: int = 16
+    retries: int = 3
+    late: Literal["answer", "fail"] = "answer"
+    keep_days: float = 30.0
     webhook_hosts: tuple[str, ...] = ()
     webhook_secret_env: str = "HYBRIDLLM_WEBHOOK_SECRET"
 
