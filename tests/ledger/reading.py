@@ -8,9 +8,10 @@ from typing import Any
 from sqlalchemy import Engine, select
 
 from hybridllm.ledger.record import Attempt
-from hybridllm.store.schema import HOURLY_KEYS, attempts, hourly, loaded, whole
+from hybridllm.store.schema import HOURLY_KEYS, HOURLY_MONEY, attempts, hourly, loaded, whole
 
 TOKENS = [name for name in Attempt.__struct_fields__ if name.endswith("_tokens")]
+LEVERS = ("read_saved", "write_extra", "hit_saved", "prefix_left")
 OUTCOMES = {"error": "errors", "cut": "cut", "cancelled": "cancelled", "unknown": "unknown"}
 
 
@@ -29,7 +30,7 @@ def all_sums(engine: Engine) -> dict[tuple[Any, ...], dict[str, int]]:
     with engine.connect() as connection:
         for row in connection.execute(select(hourly)).mappings():
             values = {name: int(value) for name, value in row.items() if name not in HOURLY_KEYS}
-            for name in ("cost", "baseline", "unanswered_cost"):
+            for name in HOURLY_MONEY:
                 micro, pico = values.pop(f"{name}_micro"), values.pop(f"{name}_pico")
                 values[name] = whole(micro, pico)
             sums[tuple(row[name] for name in HOURLY_KEYS)] = values
@@ -53,7 +54,13 @@ def expected_sums(rows: dict[tuple[str, int], Attempt]) -> dict[tuple[Any, ...],
             "baseline": row.baseline,
             "unanswered_cost": 0 if row.answered else row.cost,
             **{name: row.outcome == outcome for outcome, name in OUTCOMES.items()},
-            **{name: getattr(row, name) for name in TOKENS},
+            "batched": row.batch,
+            "cache_hits": row.cache_hit,
+            "batch_cost": row.cost if row.batch else 0,
+            "batch_saved": row.batch_gap if row.batch else 0,
+            "batch_left": row.batch_gap if not row.batch and row.outcome == "ok" else 0,
+            **{name: getattr(row, name) for name in LEVERS},
+            **{name: 0 if row.cache_hit else getattr(row, name) for name in TOKENS},
         }
         for name, value in one.items():
             group[name] += value

@@ -364,8 +364,15 @@ any_attempt = st.builds(
     answered=st.booleans(),
     usage_estimated=st.booleans(),
     unpriced=st.booleans(),
+    batch=st.booleans(),
+    cache_hit=st.booleans(),
     cost=money,
     baseline=money,
+    batch_gap=money,
+    read_saved=money,
+    write_extra=money,
+    hit_saved=money,
+    prefix_left=money,
     **dict.fromkeys(("input_tokens", "cache_read_tokens", "output_tokens"), tokens),
 )
 

@@ -16,8 +16,9 @@ from hybridllm.cli.tables import amount, bar, console, fits, table
 from hybridllm.reports import SpendReport, parse_since
 from hybridllm.reports import spend as report_spend
 from hybridllm.reports.totals import Totals
+from hybridllm.store.schema import HOURLY_MONEY
 
-_MONEY = ("cost", "baseline", "unanswered_cost")
+_MONEY = HOURLY_MONEY
 
 
 def spend(

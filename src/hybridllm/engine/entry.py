@@ -10,7 +10,7 @@ from hybridllm.engine.runtime import Runtime
 from hybridllm.engine.trip import Trip
 from hybridllm.errors import ProviderError
 from hybridllm.ledger.record import Attempt, Intent
-from hybridllm.pricing import cost_of, upper_bound
+from hybridllm.pricing import cost_of, levers, upper_bound
 
 NOT_SENT = "not_sent"
 """`ProviderError.code` of a call of which no byte left: it cannot have cost anything."""
@@ -43,9 +43,11 @@ class Entry:
         "dialect_out",
         "first_token_us",
         "model",
+        "outcome",
         "provider_request_id",
         "started",
         "status",
+        "usage",
     )
 
     def __init__(
@@ -75,6 +77,10 @@ class Entry:
         self.cost = 0
         self.baseline = 0
         self.closed = False
+        self.outcome = ""
+        self.usage = Usage()
+        if trip.kept:
+            trip.entry = self
         facts = trip.facts
         most_input = _most_input(trip, model)
         most_output = _most_output(trip, model)
@@ -161,6 +167,9 @@ class Entry:
         trip, runtime, model = self._trip, self._runtime, self.model
         cost = cost_of(model, usage, self.day)
         self.cost = cost or 0
+        self.usage = usage
+        self.outcome = outcome
+        lever = levers(model, usage, self.day, repeated=trip.repeated_tokens)
         # No chat model would have made an embedding: what it costs is what it saves nothing on.
         rival = model if model.kind == "embedding" else runtime.baseline
         if answered and rival is not None:
@@ -205,6 +214,10 @@ class Entry:
                 moved_from=_moved_from(trip, model),
                 text_bytes=trip.facts.text_bytes,
                 text_kind=trip.text_kind,
+                batch_gap=lever.batch_gap,
+                read_saved=lever.read_saved,
+                write_extra=lever.write_extra,
+                prefix_left=lever.prefix_left if outcome == "ok" else 0,
             )
         )
 

@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from hybridllm.catalog.structs import Model, Task
+from hybridllm.engine.caching import Caching
 from hybridllm.engine.call import Call, Headers
 from hybridllm.money import dollars
 from hybridllm.routing import Plan
 from hybridllm.wire.conversation import Conversation
 from hybridllm.wire.dialect import Facts
 
+if TYPE_CHECKING:
+    from hybridllm.engine.entry import Entry
+
 
 class Trip:
     """One request; `requested` is the id of a model that the caller named, `text_kind` the kind of
-    text that its input is, "" where it is more than text. `conversation` is decoded at most once,
+    text that its input is, "" where it is more than text, `caching` what is done for its prefixes. `conversation` is decoded at most once,
     and only where dialects differ."""
 
     __slots__ = (
         "_conversation",
         "attempts",
+        "caching",
         "call",
         "dropped",
+        "entry",
         "facts",
+        "kept",
         "plan",
+        "repeated_tokens",
         "request_id",
         "requested",
         "session",
@@ -41,6 +51,7 @@ class Trip:
         session: bytes,
         requested: str | None = None,
         text_kind: str = "",
+        caching: Caching | None = None,
     ) -> None:
         self.request_id = request_id
         self.call = call
@@ -51,8 +62,15 @@ class Trip:
         self.session = session
         self.requested = requested
         self.text_kind = text_kind
+        self.caching = caching
         self.attempts = 0
         self.dropped: list[str] = []
+        self.kept = False
+        """Whether the answer may be kept, to be given again."""
+        self.entry: Entry | None = None
+        """The latest attempt's, where the answer may be kept: to all others it would be a cycle."""
+        self.repeated_tokens = 0
+        """Input that was sent before so lately that a provider's cache could hold it."""
         self._conversation: Conversation | None = None
 
     @property

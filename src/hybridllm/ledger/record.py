@@ -50,6 +50,13 @@ class Attempt(Struct, kw_only=True, tag="a", array_like=True):
     object's text or "". `text_bytes` are the UTF-8 bytes of the input's text and `text_kind` its
     kind (`tokens.kinds`), "" where the input was more than text, so that its tokens say nothing
     of bytes.
+
+    What the levers of cost did, in picodollars at the row's own prices: `batch_gap` is what lies
+    between this usage live and in a batch, whichever of the two it was; `read_saved` what reading
+    from a cache saved against input at full price, `write_extra` what writing to one cost more;
+    `prefix_left` what reading a repeated beginning from a cache would have saved. `cache_hit`: the
+    gateway's own response cache answered; the usage is that of the stored answer, nothing was
+    billed, and `hit_saved` is what it cost when it was made.
     """
 
     request_id: str
@@ -90,6 +97,12 @@ class Attempt(Struct, kw_only=True, tag="a", array_like=True):
     moved_from: str
     text_bytes: int = 0
     text_kind: str = ""
+    cache_hit: bool = False
+    batch_gap: int = 0
+    read_saved: int = 0
+    write_extra: int = 0
+    hit_saved: int = 0
+    prefix_left: int = 0
 
     def columns(self) -> dict[str, Any]:
         """The row by column name."""

@@ -22,6 +22,15 @@ _HOUR_US = _HOUR * 1_000_000
 _TOKEN_BITS = 40
 _MOST_TOKENS = 2**_TOKEN_BITS - 1
 _MOST_COST = 2**63 - 1
+_MONEY = (
+    "cost",
+    "baseline",
+    "batch_gap",
+    "read_saved",
+    "write_extra",
+    "hit_saved",
+    "prefix_left",
+)
 _OUTCOME_COUNT = {"error": "errors", "cut": "cut", "cancelled": "cancelled", "unknown": "unknown"}
 
 
@@ -76,13 +85,14 @@ def storable(a: Attempt) -> Attempt:
     """
     tokens = a.input_tokens | a.cache_read_tokens | a.cache_write_tokens
     tokens |= a.cache_write_long_tokens | a.output_tokens | a.reasoning_tokens
-    if not tokens >> _TOKEN_BITS and not (a.cost | a.baseline) >> 63:
+    money = a.cost | a.baseline | a.batch_gap | a.read_saved | a.write_extra
+    money |= a.hit_saved | a.prefix_left
+    if not tokens >> _TOKEN_BITS and not money >> 63:
         return a
     cut: dict[str, Any] = {
         name: max(0, min(getattr(a, name), _MOST_TOKENS)) for name in HOURLY_TOKENS
     }
-    cut["cost"] = max(0, min(a.cost, _MOST_COST))
-    cut["baseline"] = max(0, min(a.baseline, _MOST_COST))
+    cut |= {name: max(0, min(getattr(a, name), _MOST_COST)) for name in _MONEY}
     return msgspec.structs.replace(a, **cut, usage_estimated=True)
 
 
@@ -117,14 +127,31 @@ def _add(sums: dict[str, int], a: Attempt, first_models: Mapping[str, str]) -> N
         sums[count] += 1
     sums["estimated"] += a.usage_estimated
     sums["unpriced"] += a.unpriced
+    sums["cost"] += a.cost
+    sums["baseline"] += a.baseline
+    _add_levers(sums, a)
+    if a.cache_hit:
+        return  # its tokens are no provider's: they would be counted a second time
     sums["input_tokens"] += a.input_tokens
     sums["cache_read_tokens"] += a.cache_read_tokens
     sums["cache_write_tokens"] += a.cache_write_tokens
     sums["cache_write_long_tokens"] += a.cache_write_long_tokens
     sums["output_tokens"] += a.output_tokens
     sums["reasoning_tokens"] += a.reasoning_tokens
-    sums["cost"] += a.cost
-    sums["baseline"] += a.baseline
+
+
+def _add_levers(sums: dict[str, int], a: Attempt) -> None:
+    if a.batch:
+        sums["batched"] += 1
+        sums["batch_cost"] += a.cost
+        sums["batch_saved"] += a.batch_gap
+    elif a.outcome == "ok":
+        sums["batch_left"] += a.batch_gap
+    sums["cache_hits"] += a.cache_hit
+    sums["read_saved"] += a.read_saved
+    sums["write_extra"] += a.write_extra
+    sums["hit_saved"] += a.hit_saved
+    sums["prefix_left"] += a.prefix_left
 
 
 def _with_split_money(sums: dict[str, int]) -> dict[str, int]:

@@ -32,6 +32,8 @@ class Totals(Struct, kw_only=True):
     fallbacks: int = 0
     estimated: int = 0
     unpriced: int = 0
+    batched: int = 0
+    cache_hits: int = 0
     input_tokens: int = 0
     cache_read_tokens: int = 0
     cache_write_tokens: int = 0
@@ -41,6 +43,13 @@ class Totals(Struct, kw_only=True):
     cost: int = 0
     baseline: int = 0
     unanswered_cost: int = 0
+    batch_cost: int = 0
+    batch_saved: int = 0
+    batch_left: int = 0
+    read_saved: int = 0
+    write_extra: int = 0
+    hit_saved: int = 0
+    prefix_left: int = 0
 
     @property
     def total_input_tokens(self) -> int:

@@ -15,7 +15,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from hybridllm.errors import ConfigError, ErrorKind, HybridError
 
-HEAD = "0005"
+HEAD = "0006"
 """The newest migration. Knowing it here spares importing Alembic when nothing is to be done."""
 
 _BUSY_SECONDS = 30.0

@@ -18,6 +18,7 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+    false,
     text,
 )
 
@@ -82,6 +83,11 @@ attempts = Table(
     _text("moved_from"),
     Column("text_bytes", BigInteger, nullable=False, server_default="0"),
     Column("text_kind", Text, nullable=False, server_default=""),
+    Column("cache_hit", Boolean, nullable=False, server_default=false()),
+    *(
+        Column(name, BigInteger, nullable=False, server_default="0")
+        for name in ("batch_gap", "read_saved", "write_extra", "hit_saved", "prefix_left")
+    ),
 )
 """A row an attempt. Its one index is the primary key, which is how requests are looked up: no
 report reads this table, and every further index would be paid for by every insert."""
@@ -97,6 +103,8 @@ HOURLY_COUNTS = (
     "fallbacks",
     "estimated",
     "unpriced",
+    "batched",
+    "cache_hits",
 )
 HOURLY_TOKENS = (
     "input_tokens",
@@ -106,25 +114,45 @@ HOURLY_TOKENS = (
     "output_tokens",
     "reasoning_tokens",
 )
-HOURLY_MONEY = ("cost", "baseline", "unanswered_cost")
+HOURLY_MONEY = (
+    "cost",
+    "baseline",
+    "unanswered_cost",
+    "batch_cost",
+    "batch_saved",
+    "batch_left",
+    "read_saved",
+    "write_extra",
+    "hit_saved",
+    "prefix_left",
+)
 HOURLY_SUMS = (
     *HOURLY_COUNTS,
     *HOURLY_TOKENS,
     *(f"{name}_{part}" for name in HOURLY_MONEY for part in ("micro", "pico")),
 )
 
+_LATER = frozenset(HOURLY_SUMS[HOURLY_SUMS.index("batch_cost_micro") :]) | {"batched", "cache_hits"}
+"""Columns that came later, and are zero for what was recorded before."""
+
 hourly = Table(
     "hourly",
     metadata,
     Column("hour", BigInteger, primary_key=True, autoincrement=False),
     *(Column(name, Text, primary_key=True) for name in HOURLY_KEYS[1:]),
-    *(_integer(name) for name in HOURLY_SUMS),
+    *(
+        Column(name, BigInteger, nullable=False, server_default="0" if name in _LATER else None)
+        for name in HOURLY_SUMS
+    ),
 )
 """The sums of `attempts` by hour (Unix seconds of its start), task, provider, model and key.
 
 `errors`, `cut`, `cancelled` and `unknown` count outcomes. `fallbacks` are answered attempts by
 another model than the request's first attempt. `estimated` and `unpriced` count the flags.
-`unanswered_cost` is the part of `cost` whose reply the caller never got.
+`unanswered_cost` is the part of `cost` whose reply the caller never got. `batched` and `cache_hits`
+count those rows; the tokens of hits are no provider's, so they are not in the sums. `batch_cost`
+and `batch_saved` are the `cost` and the `batch_gap` of batched rows, `batch_left` the `batch_gap`
+of whole answers that were not; the others are sums of the column of their name.
 """
 
 loaded = Table(
@@ -162,6 +190,20 @@ reviews = Table(
 )
 """Reviews of prices and routes: when (Unix microseconds), who made it (`serve` or `cli`), and the
 `reports.review.Review` as JSON."""
+
+responses = Table(
+    "responses",
+    metadata,
+    Column("digest", Text, primary_key=True),
+    _integer("created_at"),
+    _integer("expires_at"),
+    _text("about"),
+    Column("body", LargeBinary, nullable=False),
+    Index("responses_by_expiry", "expires_at"),
+)
+"""Answers that the response cache keeps. `digest` is of the request, its caller and its task;
+times are Unix microseconds; `about` is an `engine.stored.About` as JSON, and `body` the answer as
+its caller got it, compressed by zlib."""
 
 batches = Table(
     "batches",
