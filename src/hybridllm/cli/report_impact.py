@@ -241,7 +241,8 @@ def _verdict(report: Impact) -> Text:
             f"{money(report.needed, 0)} a month.",
         )
     line.append(
-        f" Overhead is for {report.overhead.hours:,} hours: the ledger began {report.began}.",
+        f" Overhead is for {counted(report.overhead.hours, 'hour')}: "
+        f"the ledger began {report.began}.",
         style="dim",
     )
     return line

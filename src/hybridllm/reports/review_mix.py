@@ -107,7 +107,7 @@ def of_ledger(engine: Engine, catalog: Catalog, now: datetime) -> Mix | None:
         calls[task] = calls.get(task, 0) + totals.answered * MONTH_HOURS // covered
     if not parts:
         return None
-    stretched = "" if covered >= MONTH_HOURS else f" (of {covered} hours, stretched to 30 days)"
+    stretched = "" if covered >= MONTH_HOURS else f" (stretched from {covered} h to 30 days)"
     return Mix(
         source=f"the ledger's last {DAYS} days, up to {hours.until}{stretched}",
         lines=tuple(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from decimal import Decimal
 
 from hybridllm.catalog.structs import Task
 from hybridllm.config import Config
@@ -19,7 +20,8 @@ def starter(result: Audit, config: Config) -> str:
     used = [line for line in result.models if line.id and line.id in config.catalog.models]
     chat = [line.id for line in used if config.catalog.models[line.id].kind == "chat"]
     parts = [
-        f"# Written by hybridllm audit from {len(result.files)} file(s), {result.rows:,} rows"
+        f"# Written by hybridllm audit from {_counted(len(result.files), 'file')}, "
+        + _counted(result.rows, "row")
         + (f", {result.first} to {result.last}." if result.first else "."),
         "# Keys are read from OPENAI_API_KEY, ANTHROPIC_API_KEY and GEMINI_API_KEY.",
         "",
@@ -50,7 +52,7 @@ def task_name(label: str) -> str:
 
 def _task(line: TaskLine, name: str, like: Task, *, known: bool) -> list[str]:
     routed = next(iter(line.routed), "")
-    calls = f"{line.calls:,} calls" if line.calls else f"{line.rows:,} rows"
+    calls = _counted(line.calls, "call") if line.calls else _counted(line.rows, "row")
     said = [
         f"# {calls}: {_dollars(line.now)} now, {_dollars(line.batched)} on {routed}"
         + (" in batches." if like.can_wait else "."),
@@ -87,4 +89,8 @@ def _comment(value: str) -> str:
 
 
 def _dollars(picodollars: int) -> str:
-    return f"${picodollars / PICODOLLARS:,.2f}"
+    return f"${Decimal(picodollars) / PICODOLLARS:,.2f}"
+
+
+def _counted(number: int, thing: str) -> str:
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
