@@ -4,24 +4,32 @@ to its last byte."""
 from __future__ import annotations
 
 import asyncio
-from itertools import count
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 import msgspec
 
-from hybridllm.simulators.answering import answer
-from hybridllm.simulators.ask import Ask, Billed, Refused
+from hybridllm.simulators.administering import administer
+from hybridllm.simulators.ask import Refused
 from hybridllm.simulators.calls import CallRecord
 from hybridllm.simulators.control import Control
-from hybridllm.simulators.counting import encoding_for
 from hybridllm.simulators.delivery import Delivery, Work
-from hybridllm.simulators.directives import BadDirective, read_directive
 from hybridllm.simulators.exchange import Exchange, Gone, Receive, Scope, Send, TooLarge
 from hybridllm.simulators.faults import Fault
+from hybridllm.simulators.generating import make, measure
 from hybridllm.simulators.limits import Standing
-from hybridllm.simulators.provider import Generation, Headers, Incoming, Plain, Provider, header
-from hybridllm.simulators.world import World
+from hybridllm.simulators.provider import (
+    Administration,
+    Generation,
+    Headers,
+    Incoming,
+    Plain,
+    Provider,
+    header,
+)
+from hybridllm.simulators.world import NUMBERS, World
 
-_numbers = count(1)
+E = TypeVar("E", Generation, Administration)
 
 
 class ProviderApp:
@@ -32,6 +40,7 @@ class ProviderApp:
         self._world = world
         self._control = Control(world)
         world.on_reset(provider.forget)
+        provider.attach(world)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         exchange = Exchange(scope, receive, send)
@@ -48,7 +57,7 @@ class ProviderApp:
 
     async def _serve(self, exchange: Exchange) -> None:
         provider = self._provider
-        request_id = provider.request_id(next(_numbers))
+        request_id = provider.request_id(next(NUMBERS))
         found = provider.find(exchange.method, exchange.path)
         if found is None:
             refused = provider.no_such_path(exchange.method, exchange.path)
@@ -56,7 +65,9 @@ class ProviderApp:
             return
         endpoint, model = found
         if isinstance(endpoint, Generation):
-            await self._generate(exchange, endpoint, model, request_id)
+            await self._counted(exchange, endpoint, model, request_id, self._answer)
+        elif isinstance(endpoint, Administration):
+            await self._counted(exchange, endpoint, model, request_id, self._administer)
         else:
             await self._plain(exchange, endpoint, model, request_id)
 
@@ -73,8 +84,13 @@ class ProviderApp:
             return
         await exchange.reply(200, msgspec.json.encode(reply), self._id_headers(request_id))
 
-    async def _generate(
-        self, exchange: Exchange, endpoint: Generation, model: str, request_id: str
+    async def _counted(
+        self,
+        exchange: Exchange,
+        endpoint: E,
+        named: str,
+        request_id: str,
+        serve: Callable[[Exchange, E, str, CallRecord], Awaitable[None]],
     ) -> None:
         """The call counts from here, whatever becomes of it."""
         headers = exchange.headers
@@ -82,7 +98,7 @@ class ProviderApp:
         calls = self._world.calls
         record = calls.arrive(self._provider.name, endpoint.name, request_id, attempt)
         try:
-            await self._answer(exchange, endpoint, model, record)
+            await serve(exchange, endpoint, named, record)
         except BaseException as e:
             calls.finish(record, "cancelled" if isinstance(e, Gone) else "cut")
             raise
@@ -90,6 +106,18 @@ class ProviderApp:
             calls.finish(record, "ok")
         else:
             calls.finish(record, record.outcome)
+
+    async def _administer(
+        self, exchange: Exchange, endpoint: Administration, named: str, record: CallRecord
+    ) -> None:
+        headers = self._id_headers(record.request_id)
+        try:
+            await administer(
+                self._provider, self._world, exchange, endpoint, named, record, headers
+            )
+        except Refused as refused:
+            record.status, record.outcome = refused.status, "error"
+            await self._refuse(exchange, refused, record.request_id, [])
 
     async def _answer(
         self, exchange: Exchange, endpoint: Generation, model: str, record: CallRecord
@@ -101,7 +129,7 @@ class ProviderApp:
             incoming = await self._incoming(exchange, model)
             if isinstance(incoming.data, dict):
                 record.model = model or str(incoming.data.get("model", ""))[:100]
-            faults = world.faults.draw(provider.name, record.model, world.now())
+            faults = world.faults.draw(provider.name, record.model, world.now(), endpoint.name)
             record.faults = list(faults)
             if "slow" in faults:
                 await exchange.pause(faults["slow"].seconds or 1.0)
@@ -139,49 +167,17 @@ class ProviderApp:
         record.model, record.stream = ask.model, ask.stream
         if "stream_error" in faults and not ask.stream:
             raise provider.failure(faults["stream_error"])
-        encoding = encoding_for(ask.model)
-        tokens = sum(
-            world.counter.count(segment.text, encoding)
-            if segment.tokens is None
-            else segment.tokens
-            for segment in ask.prompt
-        )
-        if (refused := endpoint.too_long(ask, tokens)) is not None:
-            raise refused
-        provider.check_context(ask, tokens)
-        stand = world.limits[provider.name].admit(key, tokens, world.now())
+        reading = measure(provider, world, endpoint, ask)
+        stand = world.limits[provider.name].admit(key, reading.tokens, world.now())
         headers = self._id_headers(record.request_id)
         if stand is not None:
             standing.append(stand)
             if stand.wait:
                 raise provider.too_many(stand, ask.model)
             headers += provider.limit_headers(stand)
-        try:
-            directive = read_directive(ask.last_user)
-        except BadDirective as e:
-            raise provider.bad_request(str(e)) from None
-        if directive.blocked and (blocked := provider.blocked()) is not None:
-            raise blocked
-        answers = [
-            answer(ask, directive, world.profile, world.counter, choice)
-            for choice in range(ask.choices)
-        ]
-        billed = self._bill(ask, f"{key} {ask.model} ", tokens, encoding)
-        billed.output_tokens = sum(one.output_tokens for one in answers)
-        billed.reasoning_tokens = sum(one.reasoning_tokens for one in answers)
-        record.billed = billed
-        return Work(endpoint, ask, directive, answers, billed, headers)
-
-    def _bill(self, ask: Ask, scope: str, tokens: int, encoding: str) -> Billed:
-        cache, now = self._world.caches[self._provider.name], self._world.now()
-        minimum = ask.spec.min_cache_tokens
-        if self._provider.explicit_cache:
-            if not any(segment.mark for segment in ask.prompt):
-                return Billed(input_tokens=tokens)
-            return cache.explicit(scope, ask.prompt, minimum, self._world.counter, encoding, now)
-        if not self._world.profile.caching:
-            return Billed(input_tokens=tokens)
-        return cache.implicit(scope, ask.prompt, tokens, minimum, encoding, now)
+        made = make(provider, world, reading, key)
+        record.billed = made.billed
+        return Work(endpoint, ask, made.directive, made.answers, made.billed, headers)
 
     async def _incoming(self, exchange: Exchange, model: str) -> Incoming:
         try:

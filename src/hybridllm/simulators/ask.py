@@ -112,6 +112,15 @@ class Billed(Struct, kw_only=True):
     output_tokens: int = 0
     reasoning_tokens: int = 0
 
+    def add(self, more: Billed) -> None:
+        """Take in another call's."""
+        self.input_tokens += more.input_tokens
+        self.cache_read_tokens += more.cache_read_tokens
+        self.cache_write_tokens += more.cache_write_tokens
+        self.cache_write_long_tokens += more.cache_write_long_tokens
+        self.output_tokens += more.output_tokens
+        self.reasoning_tokens += more.reasoning_tokens
+
     @property
     def all_input(self) -> int:
         return (

@@ -18,7 +18,8 @@ class CallRecord(Struct, kw_only=True):
     x-client-request-id), `request_id` ours. `outcome` is open until it ends: ok (sent whole),
     error (the provider's error, in the reply or in the stream), cut (we closed the connection),
     cancelled (the caller did). `billed` is what the provider would bill, `reported` is False where
-    a fault kept or bent it in the reply."""
+    a fault kept or bent it in the reply. A request that a batch has done is a record too: `batch`
+    names the batch, `attempt` is the request's custom id, `endpoint` where it would go live."""
 
     number: int
     provider: str
@@ -26,6 +27,7 @@ class CallRecord(Struct, kw_only=True):
     request_id: str
     attempt: str = ""
     model: str = ""
+    batch: str = ""
     stream: bool = False
     status: int | None = None
     outcome: Outcome = "open"
@@ -35,7 +37,9 @@ class CallRecord(Struct, kw_only=True):
 
 
 class Counts(Struct, kw_only=True):
-    """Sums over the calls. `open` are still under way."""
+    """Sums over the calls. `open` are still under way. `lines` are those that are requests of
+    batches (`batch/chat.completions` by endpoint), `billed_lines` what is billed for them, which is
+    part of `billed`."""
 
     calls: int = 0
     open: int = 0
@@ -43,7 +47,10 @@ class Counts(Struct, kw_only=True):
     by_provider: dict[str, int]
     by_model: dict[str, int]
     by_status: dict[str, int]
+    by_endpoint: dict[str, int]
     billed: Billed
+    lines: int = 0
+    billed_lines: Billed
 
 
 class CallLog:
@@ -64,17 +71,24 @@ class CallLog:
         self._providers: Counter[str] = Counter()
         self._models: Counter[str] = Counter()
         self._statuses: Counter[str] = Counter()
+        self._endpoints: Counter[str] = Counter()
         self._billed = Billed()
+        self._lines = 0
+        self._billed_lines = Billed()
 
-    def arrive(self, provider: str, endpoint: str, request_id: str, attempt: str) -> CallRecord:
+    def arrive(
+        self, provider: str, endpoint: str, request_id: str, attempt: str, batch: str = ""
+    ) -> CallRecord:
         self._number += 1
         self._providers[provider] += 1
+        self._endpoints["batch/" + endpoint if batch else endpoint] += 1
         record = CallRecord(
             number=self._number,
             provider=provider,
             endpoint=endpoint,
             request_id=request_id,
             attempt=attempt,
+            batch=batch,
         )
         if self.keep_calls:
             self.records.append(record)
@@ -89,10 +103,12 @@ class CallLog:
         self._models[f"{record.provider}/{record.model}"] += 1
         if record.status is not None:
             self._statuses[str(record.status)] += 1
+        if record.batch:
+            self._lines += 1
         if record.billed is not None:
-            for name in Billed.__struct_fields__:
-                total = getattr(self._billed, name) + getattr(record.billed, name)
-                setattr(self._billed, name, total)
+            self._billed.add(record.billed)
+            if record.batch:
+                self._billed_lines.add(record.billed)
 
     def counts(self) -> Counts:
         return Counts(
@@ -102,5 +118,8 @@ class CallLog:
             by_provider=dict(self._providers),
             by_model=dict(self._models),
             by_status=dict(self._statuses),
+            by_endpoint=dict(self._endpoints),
             billed=self._billed,
+            lines=self._lines,
+            billed_lines=self._billed_lines,
         )

@@ -38,6 +38,8 @@ class Control:
 
     def _answer(self, exchange: Exchange, body: bytes) -> tuple[int, Any]:
         world = self._world
+        if exchange.method == "GET":
+            world.settle()
         match exchange.method, exchange.path.removeprefix("/_sim/"):
             case "GET", "calls":
                 provider = exchange.query.get("provider")

@@ -32,7 +32,7 @@ class Gone(Exception):
 
 
 class TooLarge(Exception):
-    """The request's body is larger than MAX_BODY."""
+    """The request's body is larger than it may be."""
 
 
 class Exchange:
@@ -49,8 +49,8 @@ class Exchange:
         self._receive = receive
         self._send = send
 
-    async def body(self) -> bytes:
-        """The whole request body. Raises Gone; TooLarge beyond MAX_BODY."""
+    async def body(self, limit: int = MAX_BODY) -> bytes:
+        """The whole request body. Raises Gone; TooLarge beyond `limit` bytes."""
         parts: list[bytes] = []
         size = 0
         message = await self._receive()
@@ -59,7 +59,7 @@ class Exchange:
                 raise Gone
             parts.append(message.get("body", b""))
             size += len(parts[-1])
-            if size > MAX_BODY:
+            if size > limit:
                 raise TooLarge
             if not message.get("more_body"):
                 return b"".join(parts)

@@ -11,7 +11,12 @@ from typing import Literal
 from msgspec import Struct, structs
 
 PROVIDERS = ("openai", "anthropic", "google")
-Kind = Literal["outage", "error", "slow", "stall", "cut", "malformed", "stream_error", "usage"]
+Kind = Literal[
+    "outage", "error", "slow", "stall", "cut", "malformed", "stream_error", "usage",
+    "batch_refused", "batch_errors", "batch_expiry", "batch_slow",
+]  # fmt: skip
+BATCHES = frozenset({"batch_refused", "batch_errors", "batch_expiry", "batch_slow"})
+"""Kinds that befall a batch when it is made; the others befall calls."""
 
 
 class Fault(Struct, kw_only=True, forbid_unknown_fields=True):
@@ -26,21 +31,28 @@ class Fault(Struct, kw_only=True, forbid_unknown_fields=True):
     - `malformed`: an event that is no JSON there; a whole reply loses its second half.
     - `stream_error`: the provider's error event of `status` there; without streaming, an `error`.
     - `usage`: `usage` "missing", "zero" or "wrong" (ten times the output).
+    - `batch_refused`: the batch is refused at its validation, for `message`.
+    - `batch_errors`: a `share` of its requests end in the provider's error of `status`.
+    - `batch_expiry`: a `share` of its requests is not done when it expires.
+    - `batch_slow`: it takes `seconds` more.
 
-    It befalls calls of `provider` and `model` (a pattern such as `gpt-4o*`; None: any), the next
-    `calls` of them, for `duration` seconds beginning `start` seconds after it is set, each with
-    `probability`. Raises ValueError for a value that cannot be.
+    It befalls calls of `provider`, `model` and `endpoint` (patterns such as `gpt-4o*`; None: any),
+    the next `calls` of them, for `duration` seconds beginning `start` seconds after it is set, each
+    with `probability`. Of the kinds for batches a call is a batch that is made. Raises ValueError
+    for a value that cannot be.
     """
 
     kind: Kind
     provider: str | None = None
     model: str | None = None
+    endpoint: str | None = None
     status: int | None = None
     retry_after: float | None = None
     message: str | None = None
     seconds: float | None = None
     after_events: int = 2
     usage: Literal["missing", "zero", "wrong"] = "missing"
+    share: float = 1.0
     calls: int | None = None
     start: float = 0.0
     duration: float | None = None
@@ -51,8 +63,9 @@ class Fault(Struct, kw_only=True, forbid_unknown_fields=True):
             raise ValueError(f"a fault's status is 400 to 599, not {self.status}")
         if self.provider is not None and self.provider not in PROVIDERS:
             raise ValueError(f"no provider '{self.provider}'; there are {', '.join(PROVIDERS)}")
-        if not 0 <= self.probability <= 1:
-            raise ValueError(f"a fault's probability is 0 to 1, not {self.probability}")
+        for name in ("probability", "share"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"a fault's {name} is 0 to 1, not {getattr(self, name)}")
         for name in ("seconds", "retry_after", "after_events", "calls", "start", "duration"):
             value = getattr(self, name)
             if value is not None and value < 0:
@@ -87,8 +100,11 @@ class FaultPlan:
         ]
         return [fault for fault, _, _ in self._set]
 
-    def draw(self, provider: str, model: str, now: float) -> dict[str, Fault]:
-        """What befalls this call, by kind; of two of a kind the one set first."""
+    def draw(
+        self, provider: str, model: str, now: float, endpoint: str = "", batch: bool = False
+    ) -> dict[str, Fault]:
+        """What befalls this call (with `batch`, this batch), by kind; of two of a kind the one set
+        first."""
         if not self._set:
             return {}
         self.active(now)
@@ -96,7 +112,11 @@ class FaultPlan:
         for fault, since, _ in self._set:
             if since > now or fault.kind in drawn or fault.provider not in (None, provider):
                 continue
+            if (fault.kind in BATCHES) is not batch:
+                continue
             if fault.model is not None and not fnmatchcase(model, fault.model):
+                continue
+            if fault.endpoint is not None and not fnmatchcase(endpoint, fault.endpoint):
                 continue
             if fault.probability < 1.0 and self._random.random() >= fault.probability:
                 continue

@@ -90,20 +90,29 @@ class Simulators(Surface):
 
     def calls(self, provider: str | None = None) -> list[CallRecord]:
         """Every call since the start or the last reset, in order of arrival."""
-        return self._on_loop(
-            lambda: [
+
+        def copies() -> list[CallRecord]:
+            self._world.settle()
+            return [
                 structs.replace(call)
                 for call in self._world.calls.records
                 if provider in (None, call.provider)
             ]
-        )
+
+        return self._on_loop(copies)
 
     def counts(self) -> Counts:
         """Sums over the calls."""
-        return self._on_loop(self._world.calls.counts)
+
+        def counts() -> Counts:
+            self._world.settle()
+            return self._world.calls.counts()
+
+        return self._on_loop(counts)
 
     def advance(self, seconds: float) -> None:
-        """Let `seconds` pass at once for caches, faults and limits: nothing is waited for."""
+        """Let `seconds` pass at once for caches, faults, limits and batches: nothing is waited
+        for."""
         self._on_loop(lambda: self._world.advance(seconds))
 
     def reset(self) -> None:

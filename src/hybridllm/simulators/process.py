@@ -88,7 +88,8 @@ class SimulatorProcess(Surface):
         return msgspec.json.decode(self._control("GET", "counts"), type=Counts)
 
     def advance(self, seconds: float) -> None:
-        """Let `seconds` pass at once for caches, faults and limits: nothing is waited for."""
+        """Let `seconds` pass at once for caches, faults, limits and batches: nothing is waited
+        for."""
         self._control("POST", "clock", msgspec.json.encode({"advance": seconds}))
 
     def reset(self) -> None:

@@ -22,12 +22,21 @@ class Profile(Struct, frozen=True, kw_only=True):
     requests_per_minute: int = 0
     tokens_per_minute: int = 0
     caching: bool = True
+    batch_seconds: float = 0.0
+    batch_jitter: float = 0.0
+    batch_enqueued_tokens: int = 0
+    batch_enqueued_requests: int = 0
 
 
 PROFILES: dict[str, Profile] = {
     "fast": Profile(event_tokens=8),
     "realistic": Profile(
-        first_ms=400, tokens_per_second=80, output_tokens=250, thinking_tokens=200
+        first_ms=400,
+        tokens_per_second=80,
+        output_tokens=250,
+        thinking_tokens=200,
+        batch_seconds=600.0,
+        batch_jitter=0.5,
     ),
 }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from msgspec import Struct
@@ -13,6 +13,7 @@ from hybridllm.simulators.ask import Answer, Ask, Billed, Refused
 from hybridllm.simulators.counting import Counter
 from hybridllm.simulators.faults import Fault
 from hybridllm.simulators.limits import Standing
+from hybridllm.simulators.world import World
 
 Headers = list[tuple[bytes, bytes]]
 KEY_PREFIX = "sim-"
@@ -42,6 +43,42 @@ class Plain(Endpoint):
     @abstractmethod
     def reply(self, incoming: Incoming, counter: Counter) -> Any:
         """The JSON value to answer with. Raises Refused."""
+
+
+class Request(Struct):
+    """A request for what is not generation. `named` is what the path names, `body` the bytes as
+    they came."""
+
+    key: str
+    named: str
+    headers: Mapping[str, str]
+    query: Mapping[str, str]
+    body: bytes
+
+
+class Document(Struct):
+    """A reply that is no JSON value but bytes, in pieces."""
+
+    pieces: Sequence[bytes | bytearray]
+    content_type: bytes
+
+
+class Administration(Endpoint):
+    """An endpoint of files or batches. Its calls are counted, and faults befall them; it keeps the
+    requests of different keys apart."""
+
+    name: ClassVar[str]
+    """As the call log shows it."""
+    max_bytes: ClassVar[int] = 1_048_576
+    """Of the body."""
+
+    def model_of(self, named: str) -> str:
+        """The model that the call is about, where the path tells: faults may go by it."""
+        return ""
+
+    @abstractmethod
+    async def serve(self, request: Request) -> Any:
+        """The JSON value to answer with, or a Document. Raises Refused."""
 
 
 class Generation(Endpoint):
@@ -95,9 +132,15 @@ class Provider(ABC):
     name: ClassVar[str]
     request_id_header: ClassVar[bytes]
     explicit_cache: ClassVar[bool] = False
-    endpoints: tuple[Generation | Plain, ...]
+    endpoints: tuple[Generation | Plain | Administration, ...]
 
-    def find(self, method: str, path: str) -> tuple[Generation | Plain, str] | None:
+    def attach(self, world: World) -> None:
+        """Told once of the world that it is in: for endpoints that last longer than a call."""
+        return
+
+    def find(
+        self, method: str, path: str
+    ) -> tuple[Generation | Plain | Administration, str] | None:
         """The endpoint of a path, and the model or id named in the path or ""."""
         for endpoint in self.endpoints:
             if endpoint.method == method and (match := endpoint.pattern.fullmatch(path)):

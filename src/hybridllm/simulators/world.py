@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from itertools import count
 
 from hybridllm.simulators.caching import PromptCache
 from hybridllm.simulators.calls import CallLog
@@ -11,6 +12,9 @@ from hybridllm.simulators.counting import Counter, require_tokenizer
 from hybridllm.simulators.faults import PROVIDERS, FaultPlan
 from hybridllm.simulators.limits import RateLimits
 from hybridllm.simulators.profiles import Profile
+
+NUMBERS = count(1)
+"""Of all requests in this process, for their ids."""
 
 
 class World:
@@ -20,6 +24,8 @@ class World:
         require_tokenizer()
         self._advanced = 0.0
         self._forget: list[Callable[[], None]] = []
+        self._settle: list[Callable[[], None]] = []
+        self.seed = seed
         self.profile = profile
         self.calls = CallLog(keep_calls)
         self.faults = FaultPlan(seed)
@@ -34,9 +40,22 @@ class World:
         """Monotonic seconds, `advance` included: of faults, caches and limits."""
         return time.monotonic() + self._advanced
 
+    def wall(self) -> float:
+        """Unix seconds, `advance` included: of what replies show."""
+        return time.time() + self._advanced
+
     def advance(self, seconds: float) -> None:
-        """Let time pass at once: caches go cold, faults end, limits refill."""
+        """Let time pass at once: caches go cold, faults end, limits refill, batches go on."""
         self._advanced += seconds
+
+    def on_settle(self, settle: Callable[[], None]) -> None:
+        """Call `settle` before the calls are looked at: for what is done only when asked for."""
+        self._settle.append(settle)
+
+    def settle(self) -> None:
+        """Bring the calls up to now."""
+        for settle in self._settle:
+            settle()
 
     def on_reset(self, forget: Callable[[], None]) -> None:
         """Call `forget` at each reset: for what a provider remembers of its own."""

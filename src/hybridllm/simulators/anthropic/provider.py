@@ -17,6 +17,7 @@ from hybridllm.simulators.limits import Standing
 from hybridllm.simulators.models import ModelSpec, find_model, model_names
 from hybridllm.simulators.provider import (
     KEY_PREFIX,
+    Administration,
     Generation,
     Headers,
     Incoming,
@@ -68,7 +69,7 @@ class Anthropic(Provider):
     name = "anthropic"
     request_id_header = b"request-id"
     explicit_cache = True
-    endpoints: tuple[Generation | Plain, ...] = (
+    endpoints: tuple[Generation | Plain | Administration, ...] = (
         Messages(),
         CountTokens(),
         ListModels(),

@@ -14,7 +14,14 @@ from hybridllm.simulators.google.embeddings import BatchEmbedContents, EmbedCont
 from hybridllm.simulators.google.generate import CountTokens, GenerateContent, StreamGenerateContent
 from hybridllm.simulators.limits import Standing
 from hybridllm.simulators.models import ModelSpec, find_model, model_names
-from hybridllm.simulators.provider import KEY_PREFIX, Generation, Incoming, Plain, Provider
+from hybridllm.simulators.provider import (
+    KEY_PREFIX,
+    Administration,
+    Generation,
+    Incoming,
+    Plain,
+    Provider,
+)
 
 
 def _model(name: str, spec: ModelSpec) -> dict[str, Any]:
@@ -50,7 +57,7 @@ class GetModel(Plain):
 class Google(Provider):
     name = "google"
     request_id_header = b"x-goog-request-id"
-    endpoints: tuple[Generation | Plain, ...] = (
+    endpoints: tuple[Generation | Plain | Administration, ...] = (
         GenerateContent(),
         StreamGenerateContent(),
         CountTokens(),

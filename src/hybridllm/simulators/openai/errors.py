@@ -4,9 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import msgspec
+
 from hybridllm.simulators.ask import Refused
 
 INVALID = "invalid_request_error"
+
+
+def body_of(refused: Refused) -> bytes:
+    """The error's JSON."""
+    error = {
+        "message": refused.message,
+        "type": refused.type,
+        "param": refused.param,
+        "code": refused.code,
+        **refused.extra,
+    }
+    return msgspec.json.encode({"error": error})
 
 
 def invalid(message: str, param: str | None = None, code: str | None = None) -> Refused:

@@ -6,15 +6,15 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-import msgspec
-
 from hybridllm.simulators.ask import Ask, Refused
 from hybridllm.simulators.counting import Counter
 from hybridllm.simulators.limits import Standing
 from hybridllm.simulators.models import embedder_names, find_embedder, find_model, model_names
 from hybridllm.simulators.openai import errors
+from hybridllm.simulators.openai.batches import ENDPOINTS, batch_endpoints
 from hybridllm.simulators.openai.chat import ChatCompletions
 from hybridllm.simulators.openai.embeddings import Embeddings
+from hybridllm.simulators.openai.files import FileStore, file_endpoints
 from hybridllm.simulators.openai.response_store import ResponseStore
 from hybridllm.simulators.openai.responses import (
     CountInput,
@@ -24,6 +24,7 @@ from hybridllm.simulators.openai.responses import (
 )
 from hybridllm.simulators.provider import (
     KEY_PREFIX,
+    Administration,
     Generation,
     Headers,
     Incoming,
@@ -31,6 +32,7 @@ from hybridllm.simulators.provider import (
     Provider,
     header,
 )
+from hybridllm.simulators.world import World
 
 
 def _model(name: str) -> dict[str, Any]:
@@ -69,7 +71,7 @@ class OpenAI(Provider):
 
     def __init__(self) -> None:
         self._store = ResponseStore()
-        self.endpoints: tuple[Generation | Plain, ...] = (
+        self.endpoints: tuple[Generation | Plain | Administration, ...] = (
             ChatCompletions(),
             Responses(self._store),
             CountInput(self._store),
@@ -79,6 +81,15 @@ class OpenAI(Provider):
             ListModels(),
             GetModel(),
         )
+
+    def attach(self, world: World) -> None:
+        files = FileStore(world)
+        world.on_reset(files.clear)
+        generation = [one for one in self.endpoints if isinstance(one, Generation)]
+        live = {
+            path: one for path in ENDPOINTS for one in generation if one.pattern.fullmatch(path)
+        }
+        self.endpoints += file_endpoints(files) + batch_endpoints(self, world, files, live)
 
     def forget(self) -> None:
         self._store.clear()
@@ -106,17 +117,7 @@ class OpenAI(Provider):
         return key
 
     def error(self, refused: Refused, request_id: str) -> bytes:
-        return msgspec.json.encode(
-            {
-                "error": {
-                    "message": refused.message,
-                    "type": refused.type,
-                    "param": refused.param,
-                    "code": refused.code,
-                    **refused.extra,
-                }
-            }
-        )
+        return errors.body_of(refused)
 
     def stream_error(self, refused: Refused, request_id: str) -> bytes:
         return b"data: " + self.error(refused, request_id) + b"\n\n"
