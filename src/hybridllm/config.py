@@ -180,6 +180,17 @@ class BatchConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     webhook_secret_env: str = "HYBRIDLLM_WEBHOOK_SECRET"
 
 
+class CachingConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Providers' prompt caches. `enabled` says that breakpoints and cache keys are set where they
+    pay; `long_ttl` that they may be of the longer lifetime; `isolate` keeps what callers of
+    different keys send apart; `off` names tasks whose requests are left as they are."""
+
+    enabled: bool = True
+    isolate: bool = True
+    long_ttl: bool = True
+    off: tuple[str, ...] = ()
+
+
 class WireConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Fields to drop, or to refuse, when the chosen provider cannot express them."""
 
@@ -218,6 +229,7 @@ class Config(Struct, frozen=True, kw_only=True):
     overhead: OverheadConfig = OverheadConfig()
     review: ReviewConfig = ReviewConfig()
     batch: BatchConfig = BatchConfig()
+    caching: CachingConfig = CachingConfig()
     path: str | None = None
 
 
@@ -244,6 +256,7 @@ class ResolvedProvider(Struct, frozen=True, kw_only=True):
 __all__ = [
     "BatchConfig",
     "BreakerConfig",
+    "CachingConfig",
     "Config",
     "Deadlines",
     "KeyConfig",

@@ -8,8 +8,8 @@ from hybridllm.routing import Router
 from tests.routing.build import config, m, names, need, world
 
 CHEAP = m("cheap", 1.0, provider="a", cached=0.1)
-DEAR = m("dear", 5.0, provider="b", cached=0.5)
-GUEST = m("guest", 9.0, provider="c", cached=0.9)
+DEAR = m("dear", 3.0, provider="b", cached=0.2)
+GUEST = m("guest", 4.0, provider="c", cached=0.1)
 QUALITY = {"cheap": 0.9, "dear": 0.95, "guest": 0.97}
 
 
@@ -36,14 +36,14 @@ def test_a_warm_model_keeps_its_conversation():
 def test_what_is_warm_is_priced_as_cached():
     found = plan(setting(), warm("b/dear"))
     expected = {v.model: v.expected for v in found.verdicts}
-    assert expected["b/dear"] == 200 * 5_000_000 + 800 * 500_000 + 100 * 1_000_000
+    assert expected["b/dear"] == 200 * 3_000_000 + 800 * 200_000 + 100 * 1_000_000
     assert expected["a/cheap"] == 1_000 * 1_000_000 + 100 * 1_000_000
 
 
 def test_no_more_is_cached_than_there_is_input():
     found = plan(setting(), warm("b/dear", tokens=50_000))
     assert {v.model: v.expected for v in found.verdicts}["b/dear"] == (
-        1_000 * 500_000 + 100 * 1_000_000
+        1_000 * 200_000 + 100 * 1_000_000
     )
 
 
@@ -55,7 +55,7 @@ def test_a_warm_cache_can_make_a_dearer_model_the_tasks_choice():
 
 
 def test_a_warm_model_that_the_task_does_not_list_keeps_its_conversation_too():
-    found = plan(setting(), warm("c/guest"))
+    found = plan(setting(), warm("c/guest", tokens=900))
     assert names(found.chain) == ["guest", "cheap", "dear"]
     assert found.verdicts[0].model == "c/guest" and found.verdicts[0].kept
 
@@ -83,7 +83,7 @@ def test_a_conversation_moves_and_the_move_is_told(one, around, asked):
 
 
 def test_a_conversation_moves_when_it_outgrows_its_model():
-    small = m("small", 5.0, provider="b", context_window=1_050)
+    small = m("small", 1.5, provider="b", cached=0.1, context_window=1_050)
     one = config(CHEAP, small)
     assert plan(one, warm("b/small"), text_bytes=3_000).chain[0].name == "small"
     assert plan(one, warm("b/small"), text_bytes=4_000).moved_from == "b/small"

@@ -13,6 +13,7 @@ from hybridllm.catalog.structs import Catalog
 from hybridllm.config import (
     BatchConfig,
     BreakerConfig,
+    CachingConfig,
     Config,
     LedgerConfig,
     OverheadConfig,
@@ -47,6 +48,7 @@ KEYS = (
     "overhead",
     "review",
     "batch",
+    "caching",
     "providers",
     "models",
     "tier_tasks",
@@ -109,6 +111,9 @@ def _merge(name: str, preset: Document, file: Document, path: str | None) -> Con
     names = Names(catalog, made)
     routing = convert(RoutingConfig, section("routing"), ("routing",), documents)
     names.check_routing(routing, providers, documents)
+    caching = convert(CachingConfig, section("caching"), ("caching",), documents)
+    for at, name in enumerate(caching.off):
+        names.task(name, ("caching", "off", at), documents)
     wire = convert(WireConfig, section("wire"), ("wire",), documents)
     for both in set(wire.drop) & set(wire.refuse):
         raise documents.error(
@@ -131,6 +136,7 @@ def _merge(name: str, preset: Document, file: Document, path: str | None) -> Con
         overhead=_overhead(section("overhead"), documents),
         review=convert(ReviewConfig, section("review"), ("review",), documents),
         batch=convert(BatchConfig, section("batch"), ("batch",), documents),
+        caching=caching,
         path=path,
     )
 

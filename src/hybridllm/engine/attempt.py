@@ -74,6 +74,8 @@ class _Ending:
         runtime.breakers.success(model.id, now)
         if usage is not None:
             runtime.sessions.put(trip.session, model, usage, now)
+            if trip.caching is not None:
+                trip.caching.answered(model, usage)
             elapsed = self.entry.elapsed_us()
             runtime.learned.note(trip.task.name, model.id, usage.output_tokens, elapsed)
 

@@ -13,7 +13,9 @@ from collections.abc import Mapping
 from hybridllm.catalog.structs import Model
 from hybridllm.config import Config, ResolvedProvider
 from hybridllm.config_file import resolve_providers
+from hybridllm.engine.caching import prefixes_for
 from hybridllm.engine.learned import Learned
+from hybridllm.engine.prefixes import Prefixes
 from hybridllm.engine.sessions import Sessions
 from hybridllm.errors import ConfigError
 from hybridllm.providers.breakers import Breakers
@@ -28,8 +30,8 @@ _DAY_SECONDS = 86_400
 
 
 class Runtime:
-    """One configuration in operation. `learned` and `sessions` may be handed on from a former
-    one."""
+    """One configuration in operation. `learned`, `sessions` and `prefixes` may be handed on from a
+    former one."""
 
     def __init__(
         self,
@@ -38,6 +40,7 @@ class Runtime:
         *,
         learned: Learned | None = None,
         sessions: Sessions | None = None,
+        prefixes: Prefixes | None = None,
     ) -> None:
         self.config = config
         self.models: dict[str, Model] = config.catalog.models
@@ -52,6 +55,7 @@ class Runtime:
         self.sessions = sessions or Sessions(
             config.routing.max_sessions, config.routing.session_seconds
         )
+        self.prefixes = prefixes_for(config, prefixes)
         self.baseline = self.models.get(config.routing.baseline)
         self.drop = frozenset(config.wire.drop)
         self.refuse = frozenset(config.wire.refuse)
@@ -98,6 +102,7 @@ def open_runtime(config: Config, former: Runtime | None = None) -> Runtime:
         usable_providers(config),
         learned=former.learned if former else None,
         sessions=former.sessions if former else None,
+        prefixes=former.prefixes if former else None,
     )
 
 

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 class Trip:
     """One request; `requested` is the id of a model that the caller named, `text_kind` the kind of
-    text that its input is, "" where it is more than text, `caching` what is done for its prefixes. `conversation` is decoded at most once,
-    and only where dialects differ."""
+    text that its input is, "" where it is more than text, `caching` what is done for its prefixes.
+    `conversation` is decoded at most once, and only where dialects differ."""
 
     __slots__ = (
         "_conversation",

@@ -13,6 +13,7 @@ import time
 
 from hybridllm.catalog.structs import Model
 from hybridllm.engine.attempt import attempt
+from hybridllm.engine.caching import caching_of
 from hybridllm.engine.call import Answer, Call, new_request_id
 from hybridllm.engine.continuing import continued
 from hybridllm.engine.entry import Journal
@@ -70,6 +71,7 @@ def planned(runtime: Runtime, request_id: str, call: Call, facts: Facts) -> Trip
     session = session_key(facts, call.session, call.key)
     known = None if call.batch else runtime.sessions.get(session, now)
     warm = known is not None and now - known.seen < WARM_SECONDS
+    caching = caching_of(runtime, call, facts, named.task, now)
     world = World(
         providers=runtime.usable,
         # What rests now is up again by the time that a batch is sent.
@@ -81,9 +83,12 @@ def planned(runtime: Runtime, request_id: str, call: Call, facts: Facts) -> Trip
         previous=known.model if known else None,
         warm_model=known.model if known and warm else None,
         warm_tokens=known.cached_tokens if known and warm else 0,
+        prospect=caching.prospect if caching is not None else None,
     )
     need = need_of(named, facts)
     need.batch = call.batch
+    if caching is not None:
+        caching.planned(need, world)
     plan = runtime.router.plan(need, world)
     if facts.previous is not None:
         by_name = named.requested is not None
@@ -98,6 +103,7 @@ def planned(runtime: Runtime, request_id: str, call: Call, facts: Facts) -> Trip
         session,
         requested=named.requested,
         text_kind="" if facts.media or facts.unseen_input else need.kind,
+        caching=caching,
     )
 
 
@@ -169,14 +175,15 @@ class _Journey:
 def prepare(runtime: Runtime, trip: Trip, model: Model) -> bytes:
     """The body to send: the caller's own where the dialect is the same, else written anew. Touches
     nothing but the trip, so that any thread may call it. Raises Inexpressible."""
-    call, facts = trip.call, trip.facts
+    call, facts, caching = trip.call, trip.facts, trip.caching
     dialect = runtime.dialect_to(model.provider, call.dialect)
     # A model that the caller named gets the body as it stands, for better or worse.
     suits = model.id == trip.requested or dialect.suits(facts, runtime.targets[model.id])
     if dialect is call.dialect and suits and not facts.foreign_signatures:
         trip.dropped = []
-        return dialect.passthrough(call.body, facts, model.name)
+        body = dialect.passthrough(call.body, facts, model.name)
+        return body if caching is None else caching.body(body, dialect, model, native=True)
     policy = DropPolicy(runtime.drop, runtime.refuse)
     body = dialect.encode_request(trip.conversation, runtime.targets[model.id], policy)
     trip.dropped = policy.dropped
-    return body
+    return body if caching is None else caching.body(body, dialect, model, native=False)

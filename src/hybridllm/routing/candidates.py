@@ -54,12 +54,18 @@ CAPABILITIES = {
 class Look(Struct, gc=False):
     """One request's look at one candidate. `block` names the limit (`filters.Limit.name`) that it
     breaks, "" if none, and `why` says so in words. Tokens are estimates in this model's own
-    tokens; `expected` is in picodollars, None where no price is known."""
+    tokens; `expected` is in picodollars, None where no price is known. `lasting` is the mean over
+    the requests that are expected to follow, where writing to a cache now saves later: candidates
+    are compared by it. `cached` are the tokens expected to be read from the model's prompt cache,
+    `nominal` is what the request would cost with nothing cached and nothing written."""
 
     candidate: Candidate
     input_tokens: int
     output_tokens: int
     expected: int | None = None
+    lasting: int | None = None
+    cached: int = 0
+    nominal: int = 0
     block: str = ""
     why: str = ""
 

@@ -67,7 +67,9 @@ def choose(looks: list[Look], candidates: int, fallbacks: Sequence[int]) -> Choi
 
 def by_cost(look: Look) -> tuple[int, int]:
     """Expected cost, an unknown one last; then the task's own order."""
-    expected = look.expected
+    expected = look.lasting
+    if expected is None:
+        expected = look.expected
     return (_FAR if expected is None else expected, look.candidate.position)
 
 

@@ -1,9 +1,9 @@
 """What a request is expected to cost on a model.
 
 Expected cost = this model's estimate of the input tokens, priced by kind (what its prompt cache
-holds at the cached rate) and by the price tier that the whole input falls in, plus the usual
-output of the task.  No overhead is added for reasoning: what a task's answers usually take, with
-reasoning, is learned by task.
+holds at the cached rate, what is written to it at the writing rate) and by the price tier that the
+whole input falls in, plus the usual output of the task.  No overhead is added for reasoning: what a
+task's answers usually take, with reasoning, is learned by task.
 """
 
 from __future__ import annotations
@@ -45,22 +45,25 @@ def cached_tokens(model: Model, id: str, world: World, tokens_in: int) -> int:
 
 class Offer(Struct, frozen=True):
     """A model's price on a day as the router reads it: picodollars per token of fresh and of cached
-    input and of output, of the `price` that says more (tiers, batches) where `plain` is false."""
+    input and of output, of the `price` that says more (tiers, batches) where `plain` is false.
+    `marks`: the provider caches only what a request marks."""
 
     fresh: int
     cached: int
     output: int
     price: Price
     plain: bool
+    marks: bool
 
 
 class Offers:
     """One day's offers, kept so that a plan does not look them up again."""
 
-    __slots__ = ("_day", "_offers")
+    __slots__ = ("_day", "_marked", "_offers")
 
-    def __init__(self, day: str) -> None:
+    def __init__(self, day: str, marked: frozenset[str]) -> None:
         self._day = day
+        self._marked = marked
         self._offers: dict[str, Offer | None] = {}
 
     def of(self, model: Model, id: str) -> Offer | None:
@@ -69,25 +72,27 @@ class Offers:
             return self._offers[id]
         except KeyError:
             price = price_at(model, self._day)
-            found = self._offers[id] = None if price is None else _offer(price)
+            found = None if price is None else _offer(price, model.provider in self._marked)
+            self._offers[id] = found
             return found
 
 
-def _offer(price: Price) -> Offer:
+def _offer(price: Price, marks: bool) -> Offer:
     rates = price.rates
     cached = rates.input if rates.cache_read is None else rates.cache_read
-    return Offer(rates.input, cached, rates.output, price, not price.tiers)
+    return Offer(rates.input, cached, rates.output, price, not price.tiers, marks)
 
 
 class DayPrices:
-    """The offers of one day at a time."""
+    """The offers of one day at a time. `marked` are the providers that cache what is marked."""
 
-    def __init__(self) -> None:
+    def __init__(self, marked: frozenset[str]) -> None:
+        self._marked = marked
         self._day = ""
-        self._offers = Offers("")
+        self._offers = Offers("", marked)
 
     def on(self, day: str) -> Offers:
         """The offers of `day`."""
         if day != self._day:
-            self._day, self._offers = day, Offers(day)
+            self._day, self._offers = day, Offers(day, self._marked)
         return self._offers

@@ -13,7 +13,8 @@ from hybridllm.routing.world import World
 class Decision(Struct, kw_only=True):
     """`looks` are at the models of `table.listed`, in its order. `choice` is None when none of them
     can serve the request, and `chain` is empty when it must be refused. `requested` is the look at
-    a model asked for by name, `stayed` at the warm model that a conversation keeps."""
+    a model asked for by name, `stayed` at the warm model that a conversation keeps, and `spared`
+    at the model that the conversation would have moved to, had nothing been cached."""
 
     need: Need
     world: World
@@ -23,6 +24,7 @@ class Decision(Struct, kw_only=True):
     chain: list[Look] = field(default_factory=list)
     requested: Look | None = None
     stayed: Look | None = None
+    spared: Look | None = None
 
     def is_fallback_only(self, look: Look) -> bool:
         """Whether the task lists this model as a fallback and not as a candidate."""

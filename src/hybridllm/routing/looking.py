@@ -6,7 +6,9 @@ rest is done for every candidate of every request.
 
 from __future__ import annotations
 
+from hybridllm.catalog.structs import Model
 from hybridllm.pricing import plain_cost, rates_for
+from hybridllm.routing.caching import Mark, input_cost, marks_for
 from hybridllm.routing.candidates import Candidate, Look
 from hybridllm.routing.cost import DayPrices, cached_tokens, media_tokens, usual_output
 from hybridllm.routing.filters import Checks
@@ -45,12 +47,8 @@ class Looker:
 
     def look(self, candidate: Candidate) -> Look:
         """The first limit that the candidate breaks, or its expected cost."""
-        model = candidate.model
-        # The input in this model's tokens, rounded up: at the ratio that was learned of the model
-        # for this kind of text, else at the catalogue's.
-        ratio = self._learned.get(candidate.id) or model.tokens_per_kbyte * self._percent // 100
-        tokens_in = (self._need.text_bytes * ratio + 999) // 1000 + self._media
-        limit = model.max_output_tokens
+        tokens_in = self._tokens_in(candidate.model, candidate.id)
+        limit = candidate.model.max_output_tokens
         look = Look(candidate, tokens_in, self._usual if self._usual <= limit else limit)
         for name, check in self._checks:
             if why := check(look, self._need, self._world):
@@ -60,18 +58,45 @@ class Looker:
         self.price(look)
         return look
 
+    def _tokens_in(self, model: Model, id: str) -> int:
+        """The input in this model's tokens, rounded up: at the ratio that was learned of the model
+        for this kind of text, else at the catalogue's."""
+        ratio = self._learned.get(id) or model.tokens_per_kbyte * self._percent // 100
+        return (self._need.text_bytes * ratio + 999) // 1000 + self._media
+
+    def marks(self, model: Model) -> tuple[Mark, ...]:
+        """The cache breakpoints that pay on this model."""
+        offer, prospect = self._offers.of(model, model.id), self._world.prospect
+        if offer is None or prospect is None or not offer.marks:
+            return ()
+        tokens = self._tokens_in(model, model.id)
+        rates = rates_for(offer.price, tokens)
+        return marks_for(prospect, model.id, rates, tokens, model.min_cache_tokens)
+
     def price(self, look: Look) -> None:
         """Fill in the expected cost, where a price is known."""
         candidate, need, tokens_in = look.candidate, self._need, look.input_tokens
         offer = self._offers.of(candidate.model, candidate.id)
         if offer is None:
             return
+        prospect = self._world.prospect
+        if prospect is not None and not need.batch:
+            rates, model = rates_for(offer.price, tokens_in), candidate.model
+            least, marks = model.min_cache_tokens, offer.marks
+            of = input_cost(prospect, candidate.id, rates, tokens_in, least, marks=marks)
+            output = look.output_tokens * need.choices * rates.output
+            look.expected, look.lasting, look.cached = of.now + output, of.mean + output, of.cached
+            look.nominal = tokens_in * rates.input + output
+            return
         cached = 0
         if not self._cold:
             cached = cached_tokens(candidate.model, candidate.id, self._world, tokens_in)
+            look.cached = cached
         fresh, output = tokens_in - cached, look.output_tokens * need.choices
         if offer.plain and not need.batch:
             look.expected = fresh * offer.fresh + cached * offer.cached + output * offer.output
+            look.nominal = look.expected + cached * (offer.fresh - offer.cached)
         else:
             rates = rates_for(offer.price, tokens_in, need.batch)
             look.expected = plain_cost(rates, fresh, cached, output)
+            look.nominal = plain_cost(rates, tokens_in, 0, output)

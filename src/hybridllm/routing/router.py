@@ -6,8 +6,10 @@ request is a walk over a handful of candidates in integer arithmetic.
 
 from __future__ import annotations
 
+from hybridllm.catalog.structs import Model
 from hybridllm.config import Config
 from hybridllm.errors import RequestError
+from hybridllm.routing.caching import Mark
 from hybridllm.routing.candidates import Look, Tables, TaskTable
 from hybridllm.routing.choice import chain_of, choose
 from hybridllm.routing.cost import DayPrices, usual_output
@@ -20,6 +22,9 @@ from hybridllm.routing.refusals import no_candidate, not_as_asked
 from hybridllm.routing.words import reason_of, verdict_of
 from hybridllm.routing.world import World
 
+MARKED = "anthropic"
+"""The dialect whose providers cache only what a request marks."""
+
 
 class Router:
     """Plans by one configuration. Not shared between threads: it keeps the prices of the day."""
@@ -28,7 +33,10 @@ class Router:
         self._catalog = config.catalog
         self._concrete_fallbacks = config.routing.concrete_fallbacks
         self._tables = Tables(config)
-        self._prices = DayPrices()
+        specs = config.catalog.providers
+        marked = {name for name, spec in specs.items() if spec.dialect == MARKED}
+        marked |= {name for name, one in config.providers.items() if one.dialect == MARKED}
+        self._prices = DayPrices(frozenset(marked))
         self._standing_on = ""
         self._standing_with: frozenset[str] = frozenset()
         self._standing: dict[str, bool] = {}
@@ -51,6 +59,11 @@ class Router:
     def verdicts(self, need: Need, world: World) -> list[Verdict]:
         """The verdict on every model of the task, also where none can serve the request."""
         return self._verdicts(self._decide(need, world))
+
+    def marks(self, need: Need, world: World, model: Model) -> tuple[Mark, ...]:
+        """The cache breakpoints that pay, were the request sent to `model`; none where its provider
+        caches by itself, or where nothing is known of the input's prefixes."""
+        return Looker((), need, world, self._prices).marks(model)
 
     def _planned(self, decision: Decision) -> Plan:
         if not decision.chain:
@@ -107,21 +120,23 @@ class Router:
         decision.chain = chain_of([look], rest)
 
     def _stay(self, decision: Decision) -> None:
-        """A conversation stays with its model while that one is warm, healthy, fits, and is as
-        good as the task asks."""
+        """A conversation stays with its model while that one is warm, healthy, fits, is as good as
+        the task asks, and costs no more with what it has cached than any other at full price: also
+        where the task does not list it. What another might save later does not move it."""
         world = decision.world
         previous, first = world.previous, decision.chain[0]
-        if previous is None or previous == first.candidate.id:
-            return
-        if not world.warm_tokens or world.warm_model != previous:
+        if previous is None or not _is_warm(world, previous):
             return
         if previous not in self._catalog.models:
             return  # a reload has taken the model out of the catalogue
         look = self._look_by_id(decision, previous, ALL_CHECKS)
         good = look.candidate.meets_bar or look.candidate.lower >= first.candidate.lower
-        if look.block or not good:
+        if look.block or not good or _is_dearer(look, decision):
             return
-        decision.stayed = look
+        spared = _nominal_rival(decision, look)
+        if spared is None and look is first:
+            return  # the task's choice in any case
+        decision.stayed, decision.spared = look, spared
         decision.chain = chain_of([look], decision.chain)
 
     def _look_by_id(self, decision: Decision, id: str, checks: Checks) -> Look:
@@ -146,3 +161,29 @@ class Router:
         if decision.requested is not None:
             return not_as_asked(decision.requested, self._catalog)
         return no_candidate(decision, self._catalog)
+
+
+def _is_warm(world: World, id: str) -> bool:
+    if world.prospect is not None and id in world.prospect.warm:
+        return True
+    return world.warm_tokens > 0 and world.warm_model == id
+
+
+def _is_dearer(look: Look, decision: Decision) -> bool:
+    """Whether any kept model would serve this request for less than `look`."""
+    if look.expected is None or decision.choice is None:
+        return True
+    kept = [each.expected for each in decision.choice.kept if each.expected is not None]
+    return bool(kept) and min(kept) < look.expected
+
+
+def _nominal_rival(decision: Decision, warm: Look) -> Look | None:
+    """The kept model that is the cheapest where nothing is cached, if that is another."""
+    if not warm.cached or decision.choice is None:
+        return None
+    rival = min(
+        (look for look in decision.choice.kept if look.expected is not None),
+        key=lambda look: (look.nominal, look.candidate.position),
+        default=warm,
+    )
+    return rival if rival.nominal < warm.nominal else None

@@ -37,20 +37,33 @@ def _why(decision: Decision) -> str:
     if decision.requested is not None:
         return "was asked for by name"
     if decision.stayed is not None:
-        tokens = decision.world.warm_tokens
-        return f"keeps its conversation, of which it has {tokens:,} tokens cached"
+        kept = f"keeps its conversation, of which it has {decision.stayed.cached:,} tokens cached"
+        return kept + _spared(decision)
     choice = decision.choice
     if choice is None:
         raise ValueError("a decision without a choice has no reason")
     first, bar = choice.kept[0].candidate, _bar(decision)
     cheapest = _cheapest(decision, len(choice.kept))
     if choice.standard is Standard.CANDIDATES:
-        return cheapest
+        return cheapest + _with_cached(decision.chain[0])
     if choice.standard is Standard.FALLBACKS:
         return f"is a fallback, since no candidate can serve this, and {cheapest}"
     if choice.standard is Standard.SLOW:
         return f"is slower than the task's limit, but nothing faster serves this, and {cheapest}"
     return f"is the best that can serve this, {_score(first)}, though nothing reaches {bar}"
+
+
+def _spared(decision: Decision) -> str:
+    """`; gpt-4o, nominally cheaper, would pay full price`."""
+    spared = decision.spared
+    if spared is None or spared.expected is None:
+        return ""
+    name, cost = spared.candidate.model.name, _about(spared.expected)
+    return f" ({name} is nominally cheaper, but would pay full price: {cost})"
+
+
+def _with_cached(look: Look) -> str:
+    return f", with {look.cached:,} tokens cached" if look.cached else ""
 
 
 def _cheapest(decision: Decision, kept: int) -> str:
@@ -84,7 +97,7 @@ def _verdict_why(look: Look, decision: Decision, kept: bool) -> str:
         broken = decision.requested.why
         return f"asked for by name, but {broken}" if broken else "asked for by name"
     if decision.stayed is look:
-        return f"keeps its conversation: {decision.world.warm_tokens:,} tokens of it are cached"
+        return f"keeps its conversation: {look.cached:,} tokens of it are cached"
     choice = decision.choice
     words = ["fallback"] if decision.is_fallback_only(look) else []
     if look.block:
@@ -107,10 +120,20 @@ def _standing(look: Look, decision: Decision) -> str:
     """Where a kept model stands among the kept."""
     choice = decision.choice
     if choice is None or choice.kept[0] is not look:
-        return "dearer than the choice" if look.expected is not None else "its price is unknown"
+        return _beside(look, decision)
     if choice.standard is Standard.BELOW_BAR:
         return "the best that can serve this"
     return "the cheapest" if look.expected is not None else "its price is unknown"
+
+
+def _beside(look: Look, decision: Decision) -> str:
+    """How a kept model compares with the first of the chain."""
+    if look.expected is None:
+        return "its price is unknown"
+    first = decision.stayed or decision.chain[0]
+    if first.cached and look.nominal < first.nominal:
+        return "nominally cheaper than the choice, but would pay full price"
+    return "dearer than the choice"
 
 
 def _against(candidate: Candidate, bar: str) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from msgspec import Struct, field
 
+from hybridllm.routing.caching import Prospect
+
 
 class World(Struct, kw_only=True):
     """The moment of a plan.
@@ -16,6 +18,8 @@ class World(Struct, kw_only=True):
     `shared_tokens` says that the first so many tokens of the input are the same in call after call,
     so that any model's prompt cache holds them. `previous` is the model id that last answered this
     conversation; `warm_model` the one whose prompt cache still holds `warm_tokens` tokens of it.
+    `prospect` is what is known of the input's prefixes: where they are warm, and how likely it is
+    that they are used again.
     """
 
     providers: frozenset[str]
@@ -28,3 +32,4 @@ class World(Struct, kw_only=True):
     previous: str | None = None
     warm_model: str | None = None
     warm_tokens: int = 0
+    prospect: Prospect | None = None

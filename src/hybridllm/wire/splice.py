@@ -14,6 +14,7 @@ import msgspec
 from hybridllm.errors import RequestError
 
 _decode_top = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_decode_array = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _encode = msgspec.json.Encoder().encode
 _SMALL = 65_536
 """A larger body is not copied once more for the sake of a few microseconds."""
@@ -111,3 +112,21 @@ def top_level(body: bytes) -> dict[str, msgspec.Raw]:
         return _decode_top(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as e:
         raise RequestError(f"The body is not a JSON object: {e}.") from e
+
+
+def element_spans(array: bytes) -> list[tuple[int, int]]:
+    """Where each element of a JSON array begins and ends in its bytes. Raises RequestError if it is
+    no array."""
+    try:
+        elements = _decode_array(array)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as e:
+        raise RequestError(f"This is not a JSON array: {e}.") from e
+    spans: list[tuple[int, int]] = []
+    pos = array.find(b"[") + 1
+    for element in elements:
+        while array[pos] in b" \t\r\n,":
+            pos += 1
+        end = pos + memoryview(element).nbytes
+        spans.append((pos, end))
+        pos = end
+    return spans
