@@ -56,7 +56,8 @@ class BreakerConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class ProviderConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A provider, known to the catalogue or new (then `dialect` and `base_url` are needed)."""
+    """A provider, known to the catalogue or new (then `dialect` and `base_url` are needed). `batch`
+    says whether it has its dialect's batch API; by default OpenAI, Anthropic and Google alone do."""
 
     dialect: str | None = None
     base_url: str | None = None
@@ -67,6 +68,7 @@ class ProviderConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     proxy: str | None = None
     ca_file: str | None = None
     max_connections: int = 1000
+    batch: bool | None = None
     deadlines: Deadlines = Deadlines()
 
 

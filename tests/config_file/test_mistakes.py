@@ -52,6 +52,7 @@ UNKNOWN_KEYS = [
     ('[tier_tasks]\nsimpel = "general"', 2, "tier_tasks.simpel", "Did you mean simple?"),
 ]
 WRONG_TYPES = [
+    ("[providers.mine]\nbatch = 'yes'", 2, "providers.mine.batch", "Expected bool"),
     ("server = 3", 1, "server", "This must be a table. Write it as [server]."),
     ("providers.openai = 3", 1, "providers.openai", "Write it as [providers.openai]."),
     ("[providers]\nopenai = 3", 2, "providers.openai", "This must be a table"),

@@ -34,6 +34,8 @@ class Client:
         headers: Iterable[tuple[bytes, bytes]],
         body: bytes,
         deadlines: Deadlines,
+        *,
+        once: bool = False,
     ) -> Response:
         """Send a request and wait for the head of its reply.
 
@@ -42,7 +44,7 @@ class Client:
 
         The server may close a connection that was kept alive in the moment in which it is used
         again. If it does so before any byte of a reply, the request goes out once more, on a new
-        connection.
+        connection. With `once` it never does: a new connection is made for it.
 
         Raises ProviderError (CONNECTION, TIMEOUT naming the deadline, MALFORMED_REPLY), and
         RequestError for a header that could end its line. A cancelled caller closes the connection.
@@ -50,7 +52,7 @@ class Client:
         lines = field_lines(headers)
         head = b"%b%bcontent-length: %d\r\n\r\n" % (head, lines, len(body))
         started = asyncio.get_running_loop().time()
-        connection = pool.idle()
+        connection = None if once else pool.idle()
         if connection is not None:
             response = connection.send(head, body, deadlines, started)
             try:

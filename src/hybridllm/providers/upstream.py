@@ -10,7 +10,7 @@ import asyncio
 import os
 from collections.abc import Mapping
 
-from hybridllm.config import ResolvedProvider
+from hybridllm.config import Deadlines, ResolvedProvider
 from hybridllm.errors import ConfigError, ErrorKind, ProviderError, RequestError
 from hybridllm.providers.adapter import Fields
 from hybridllm.providers.client import Client, Response
@@ -41,7 +41,8 @@ _OURS = frozenset(
 
 class Upstream:
     """One provider. `dialect` is the dialect that requests are translated to, `speaks` all that it
-    understands with the endpoint of each, `keys` its API keys."""
+    understands with the endpoint of each, `keys` its API keys, `deadlines` what it is given for a
+    call. `batch` is config's word on whether it has a batch API, None where config has none."""
 
     def __init__(self, provider: ResolvedProvider, client: Client, env: Mapping[str, str]) -> None:
         """Raises ConfigError for what cannot be used of the provider's configuration."""
@@ -51,8 +52,9 @@ class Upstream:
         self._client = client
         self._adapter = adapter_for(provider.name, provider.dialect)
         self.speaks = self._adapter.speaks
-        self._deadlines = provider.config.deadlines
         config = provider.config
+        self.deadlines = config.deadlines
+        self.batch = config.batch
         origin = Origin(provider.base_url, ca_file=config.ca_file, proxy=config.proxy, env=env)
         self._prefix = origin.prefix
         self._pool = client.pool(origin, config.max_connections)
@@ -64,10 +66,15 @@ class Upstream:
         own = tuple(field for field in own if field[0] not in self._adapter.forwards)
         common: Fields = (
             (b"host", origin.authority.encode()),
-            (b"content-type", b"application/json"),
             (b"accept-encoding", b"identity"),
             (b"user-agent", b"hybridllm"),
         )
+        self._typeless = [
+            self._fixed(common + credentials, own)
+            for credentials in ((), *(self._adapter.credentials(key.secret) for key in self.keys))
+        ]
+        """Without the content type: keyless, then by key."""
+        common = ((b"content-type", b"application/json"), *common)
         self._keyless = self._fixed(common, own)
         self._fixed_by_key = [
             self._fixed(common + self._adapter.credentials(key.secret), own) for key in self.keys
@@ -108,7 +115,35 @@ class Upstream:
                 if all(field[0] != name for name, _ in own):
                     own.append(field)
         try:
-            return await self._client.request(self._pool, line + fixed, own, body, self._deadlines)
+            return await self._client.request(self._pool, line + fixed, own, body, self.deadlines)
+        except ProviderError as e:
+            e.provider = self.name
+            raise
+
+    async def call(
+        self,
+        method: str,
+        target: str,
+        *,
+        key: Key | None,
+        body: bytes = b"",
+        content_type: str = "application/json",
+        accept: str = "application/json",
+        deadlines: Deadlines | None = None,
+        once: bool = False,
+    ) -> Response:
+        """A call that is not generation: `target` is path and query, percent-encoded, put behind
+        the base URL's own path. With `once` it is sent at most once, for what must not happen
+        twice. Waits and raises as `send`."""
+        line = request_line(method, self._prefix + target)
+        fixed = self._typeless[0 if key is None else key.index + 1]
+        own = [(b"accept", accept.encode()), *self._defaults]
+        if body:
+            own.append((b"content-type", content_type.encode()))
+        try:
+            return await self._client.request(
+                self._pool, line + fixed, own, body, deadlines or self.deadlines, once=once
+            )
         except ProviderError as e:
             e.provider = self.name
             raise

@@ -62,7 +62,8 @@ class World:
         self._forget.append(forget)
 
     def reset(self) -> None:
-        """As if just started: no calls, no faults, cold caches, full limits."""
+        """As if just started: no calls, no faults, cold caches, full limits, the clock's own time."""
+        self._advanced = 0.0
         self.calls.clear()
         self.faults.clear()
         for cache in self.caches.values():

@@ -41,11 +41,13 @@ class Job(Struct, frozen=True, kw_only=True):
 
 class Progress(Struct, frozen=True, kw_only=True):
     """How far a job is. `ended`: its results, such as there are, can be read now. `refused` is the
-    provider's message where it refused the whole of it (a validation error), "" else."""
+    provider's message where it refused the whole of it (a validation error), "" else; `full` says
+    that it did so because too much is enqueued: the same lines may be taken later."""
 
     ended: bool
     done: int = 0
     refused: str = ""
+    full: bool = False
 
 
 class Outcome(Struct, frozen=True, kw_only=True):
@@ -62,7 +64,9 @@ class Outcome(Struct, frozen=True, kw_only=True):
 
 class BatchApi(Protocol):
     """One provider's batch API. Stateless. Every call raises ProviderError as live calls do, with
-    RATE_LIMITED where too much is enqueued already."""
+    RATE_LIMITED where too much is enqueued already (OpenAI says so only when it has looked at the
+    batch: `Progress.full`). What is safe to repeat is tried again within the call; `submit` makes
+    its batch at most once, so after a CONNECTION, TIMEOUT or MALFORMED_REPLY there may be one."""
 
     limits: Limits
 
@@ -86,7 +90,8 @@ class BatchApi(Protocol):
 
     def results(self, upstream: Upstream, key: Key | None, job: str) -> AsyncIterator[Outcome]:
         """The results of an ended job in any order, read as a stream so that their number does not
-        matter. A line without an outcome was not done."""
+        matter. A line without an outcome was not done. Raises where the stream breaks off: read it
+        again from its start."""
         ...
 
     async def cancel(self, upstream: Upstream, key: Key | None, job: str) -> None:
