@@ -8,11 +8,11 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from hybridllm.config import LedgerConfig
-from hybridllm.demo.callers import CALLERS, Caller
 from hybridllm.demo.prompts import prompt
 from hybridllm.errors import HybridError
 from hybridllm.gateway.process import GatewayProcess
@@ -21,7 +21,11 @@ from hybridllm.reports.source import open_ledger
 from hybridllm.reports.spend import SpendReport, spend
 from hybridllm.simulators import Fault, SimulatorProcess
 
+if TYPE_CHECKING:
+    from hybridllm.demo.callers import Caller
+
 CONCURRENCY = 16
+SDKS = 3
 _STREAM_EVERY = 4
 
 
@@ -78,7 +82,7 @@ def asks_of(workload: Workload, scale: int) -> list[Ask]:
             number,
             line.input_tokens,
             line.output_tokens,
-            number % len(CALLERS),
+            number % SDKS,
             number % _STREAM_EVERY == 0,
         )
         for line in workload.tasks
@@ -149,6 +153,8 @@ async def replay(
 ) -> list[str]:
     """Send all calls, CONCURRENCY at a time; the failures' texts. `advance` is told of each call
     that ended, `at` the number of those that have begun."""
+    from hybridllm.demo.callers import CALLERS  # three SDKs, which take seconds to import
+
     callers: list[Caller] = [make(url) for make in CALLERS]
     waiting = iter(enumerate(asks))
     failures: list[str] = []
