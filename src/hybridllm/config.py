@@ -193,6 +193,14 @@ class CachingConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     off: tuple[str, ...] = ()
 
 
+class ResponseCacheConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Answers that are given again, of the tasks that say `response_cache`. An answer larger than
+    `max_entry_bytes` is not kept; `memory_bytes` of answers are in each worker's memory."""
+
+    max_entry_bytes: int = 1024 * 1024
+    memory_bytes: int = 64 * 1024 * 1024
+
+
 class WireConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Fields to drop, or to refuse, when the chosen provider cannot express them."""
 
@@ -231,6 +239,7 @@ class Config(Struct, frozen=True, kw_only=True):
     overhead: OverheadConfig = OverheadConfig()
     review: ReviewConfig = ReviewConfig()
     batch: BatchConfig = BatchConfig()
+    response_cache: ResponseCacheConfig = ResponseCacheConfig()
     caching: CachingConfig = CachingConfig()
     path: str | None = None
 
@@ -267,6 +276,7 @@ __all__ = [
     "OverheadConfig",
     "ProviderConfig",
     "ResolvedProvider",
+    "ResponseCacheConfig",
     "RetryConfig",
     "ReviewConfig",
     "RoutingConfig",

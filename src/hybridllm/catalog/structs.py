@@ -146,7 +146,8 @@ class Task(Struct, frozen=True, kw_only=True):
     `output_tokens` is what an answer of this task usually takes, for expected cost, until the
     ledger has learned better. `max_latency_ms` is the time to a full answer that the task can
     bear; `can_wait` says that a batch is welcome, and `deadline` (`6h`, `2d`) that every ordinary
-    request of the task waits, to be answered by then.
+    request of the task waits, to be answered by then. `response_cache` (`1h`) is how long an answer
+    may be given again to the same request at temperature 0; None: never.
     """
 
     name: str
@@ -158,6 +159,7 @@ class Task(Struct, frozen=True, kw_only=True):
     max_latency_ms: int | None = None
     can_wait: bool = False
     deadline: str | None = None
+    response_cache: str | None = None
     ecosystem: str | None = None
     description: str = ""
 

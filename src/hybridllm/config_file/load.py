@@ -18,6 +18,7 @@ from hybridllm.config import (
     LedgerConfig,
     OverheadConfig,
     ProviderConfig,
+    ResponseCacheConfig,
     RetryConfig,
     ReviewConfig,
     RoutingConfig,
@@ -48,6 +49,7 @@ KEYS = (
     "overhead",
     "review",
     "batch",
+    "response_cache",
     "caching",
     "providers",
     "models",
@@ -136,6 +138,9 @@ def _merge(name: str, preset: Document, file: Document, path: str | None) -> Con
         overhead=_overhead(section("overhead"), documents),
         review=convert(ReviewConfig, section("review"), ("review",), documents),
         batch=convert(BatchConfig, section("batch"), ("batch",), documents),
+        response_cache=convert(
+            ResponseCacheConfig, section("response_cache"), ("response_cache",), documents
+        ),
         caching=caching,
         path=path,
     )

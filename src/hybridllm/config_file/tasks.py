@@ -123,7 +123,8 @@ def tasks(
                 path, "The task has no candidates.", 'Add candidates = ["openai/gpt-4o-mini"].'
             )
         check_ecosystem(said.ecosystem, catalog, providers, (*path, "ecosystem"), documents)
-        _check_deadline(said.deadline, (*path, "deadline"), documents)
+        _check_span(said.deadline, (*path, "deadline"), documents)
+        _check_span(said.response_cache, (*path, "response_cache"), documents)
         lists = {
             key: tuple(
                 chat_model(catalog, model, (*path, key, index), documents)
@@ -135,16 +136,16 @@ def tasks(
     return made
 
 
-def _check_deadline(deadline: str | None, path: Path, documents: Documents) -> None:
-    if deadline is None:
+def _check_span(span: str | None, path: Path, documents: Documents) -> None:
+    if span is None:
         return
     remedy = 'Write a span of up to 30 days, as "90s", "30m", "6h" or "2d".'
     try:
-        seconds = seconds_of(deadline)
+        seconds = seconds_of(span)
     except ValueError as e:
         raise documents.error(path, str(e), remedy) from None
     if not 0 < seconds <= MAX_DEADLINE_SECONDS:
-        raise documents.error(path, f'"{deadline}" is out of range.', remedy)
+        raise documents.error(path, f'"{span}" is out of range.', remedy)
 
 
 def tier_tasks(section: Mapping[str, Any], names: Names, documents: Documents) -> dict[Tier, str]:

@@ -22,10 +22,12 @@ import msgspec
 from hybridllm.catalog.structs import Usage
 from hybridllm.config_file import load_config
 from hybridllm.engine.call import Answer, Call, Pieces
+from hybridllm.engine.response_cache import ResponseCache
 from hybridllm.engine.runtime import open_runtime
 from hybridllm.engine.way import Engine
 from hybridllm.errors import ErrorKind, HybridError, ProviderError, RequestError
 from hybridllm.ledger import Ledger
+from hybridllm.ledger.paths import store_url
 from hybridllm.money import PICODOLLARS
 from hybridllm.wire.conversation import (
     Event,
@@ -51,7 +53,7 @@ _SHAPE = RequestShape()
 
 class Receipt(msgspec.Struct, kw_only=True):
     """How a call was served. `cost_usd` and `baseline_usd` (the same usage on the baseline model)
-    are exact dollars of the attempt that answered."""
+    are exact dollars of the attempt that answered. `cached`: it was given again."""
 
     request_id: str
     task: str
@@ -61,6 +63,7 @@ class Receipt(msgspec.Struct, kw_only=True):
     attempts: int
     cost_usd: Decimal = Decimal(0)
     baseline_usd: Decimal = Decimal(0)
+    cached: bool = False
 
 
 class ChatReply(Receipt, kw_only=True):
@@ -163,7 +166,9 @@ class Stack:
         ledger.on_learned = runtime.learned.calibrate
         ledger.open()
         self._ledger = ledger
-        self._engine = Engine(runtime, ledger)
+        self._engine = Engine(
+            runtime, ledger, ResponseCache(store_url(settings), config.response_cache)
+        )
         return self
 
     async def close(self) -> None:
@@ -172,6 +177,8 @@ class Stack:
         ledger, self._ledger = self._ledger, None
         if engine is not None:
             await engine.runtime.close()
+            if engine.responses is not None:
+                await asyncio.to_thread(engine.responses.close)
         if ledger is not None:
             await asyncio.to_thread(ledger.close)
 
@@ -282,6 +289,7 @@ def _receipt(answer: Answer) -> Receipt:
         attempts=int(found["x-hybridllm-attempts"]),
         cost_usd=Decimal(found.get("x-hybridllm-cost-usd", "0")),
         baseline_usd=Decimal(found.get("x-hybridllm-baseline-usd", "0")),
+        cached=found.get("x-hybridllm-cache") == "hit",
     )
 
 

@@ -80,15 +80,16 @@ class Trip:
             self._conversation = self.call.dialect.decode_request(self.call.body, self.call.shape)
         return self._conversation
 
-    def headers(self, model: Model, content_type: bytes) -> Headers:
-        """The headers of an answer by `model`, as far as they are known at its start."""
+    def headers(self, model: Model, content_type: bytes, *, reason: str | None = None) -> Headers:
+        """The headers of an answer by `model`, as far as they are known at its start. `reason` says
+        why it was that model, if it was not by the plan."""
         found: Headers = [
             (b"content-type", content_type),
             (b"x-hybridllm-request-id", self.request_id.encode()),
             (b"x-hybridllm-task", _value(self.task.name)),
             (b"x-hybridllm-model", _value(model.id)),
             (b"x-hybridllm-provider", _value(model.provider)),
-            (b"x-hybridllm-reason", _value(self.plan.reason)),
+            (b"x-hybridllm-reason", _value(reason or self.plan.reason)),
             (b"x-hybridllm-attempts", b"%d" % self.attempts),
         ]
         if self.dropped:

@@ -20,6 +20,8 @@ from hybridllm.engine.entry import Journal
 from hybridllm.engine.judge import Step, step_after
 from hybridllm.engine.persist import persist
 from hybridllm.engine.refusal import refusal
+from hybridllm.engine.replaying import given_again
+from hybridllm.engine.response_cache import ResponseCache
 from hybridllm.engine.runtime import Runtime
 from hybridllm.engine.sessions import WARM_SECONDS, session_key
 from hybridllm.engine.trip import Trip
@@ -32,11 +34,15 @@ NONE_DOWN: frozenset[str] = frozenset()
 
 class Engine:
     """Serves calls with the Runtime of the moment; assign `runtime` to put a new one in its
-    place: calls under way end on the one that they began with."""
+    place: calls under way end on the one that they began with. `responses` keeps answers of the
+    tasks that ask for it."""
 
-    def __init__(self, runtime: Runtime, journal: Journal) -> None:
+    def __init__(
+        self, runtime: Runtime, journal: Journal, responses: ResponseCache | None = None
+    ) -> None:
         self.runtime = runtime
         self.journal = journal
+        self.responses = responses
 
     async def handle(self, call: Call) -> Answer:
         """Answer one call. Errors of ours and of providers become the caller's dialect's own; only
@@ -44,17 +50,26 @@ class Engine:
         request_id = new_request_id()
         trip: Trip | None = None
         try:
-            trip = plan_trip(self.runtime, request_id, call)
-            return await _Journey(self.runtime, self.journal, trip).answer()
+            runtime = self.runtime
+            trip = plan_trip(runtime, request_id, call)
+            return await self._serve(runtime, trip)
         except HybridError as e:
             return refusal(e, call, request_id, trip)
 
     async def answer(self, call: Call, request_id: str = "", attempts: int = 0) -> Answer:
         """As `handle`, but raises the HybridError: for callers in this process. A request that has
         an id already, and had `attempts`, goes on under it."""
-        trip = plan_trip(self.runtime, request_id or new_request_id(), call)
+        runtime = self.runtime
+        trip = plan_trip(runtime, request_id or new_request_id(), call)
         trip.attempts = attempts
-        return await _Journey(self.runtime, self.journal, trip).answer()
+        return await self._serve(runtime, trip)
+
+    async def _serve(self, runtime: Runtime, trip: Trip) -> Answer:
+        """By a provider, unless the task has answers given again."""
+        journey = _Journey(runtime, self.journal, trip)
+        if trip.task.response_cache is None or self.responses is None:
+            return await journey.answer()
+        return await given_again(self.responses, runtime, self.journal, trip, journey.answer)
 
 
 def plan_trip(runtime: Runtime, request_id: str, call: Call) -> Trip:

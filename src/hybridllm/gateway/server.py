@@ -13,6 +13,7 @@ import msgspec
 from hybridllm.access.gate import Gate, check_exposure
 from hybridllm.config import Config
 from hybridllm.config_file import load_config
+from hybridllm.engine.response_cache import ResponseCache
 from hybridllm.engine.runtime import Runtime, open_runtime, usable_providers
 from hybridllm.engine.way import Engine
 from hybridllm.errors import HybridError
@@ -110,7 +111,10 @@ class Server:
         ledger = Ledger(config.ledger)
         ledger.on_learned = runtime.learned.calibrate
         ledger.open()
-        engine = Engine(runtime, ledger)
+        responses = ResponseCache(store_url(config.ledger), config.response_cache)
+        if any(task.response_cache for task in config.tasks.values()):
+            responses.warm_up()
+        engine = Engine(runtime, ledger, responses)
         service = Service(engine, ledger, gate, store_url(config.ledger))
         self._gateway = Gateway(service)
         service.webhooks.start()
@@ -133,6 +137,8 @@ class Server:
             await service.webhooks.stop()
             await service.database.close()
             await service.engine.runtime.close()
+            if service.engine.responses is not None:
+                await asyncio.to_thread(service.engine.responses.close)
             await asyncio.to_thread(service.ledger.close)
 
     def _hangup(self) -> None:
