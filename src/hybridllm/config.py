@@ -57,7 +57,7 @@ class BreakerConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 class ProviderConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A provider, known to the catalogue or new (then `dialect` and `base_url` are needed). `batch`
-    says whether it has its dialect's batch API; by default OpenAI, Anthropic and Google alone do."""
+    says whether it has its dialect's batch API; by default OpenAI, Anthropic and Google do."""
 
     dialect: str | None = None
     base_url: str | None = None

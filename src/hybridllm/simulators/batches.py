@@ -19,7 +19,7 @@ from msgspec import Struct
 
 from hybridllm.simulators.ask import Billed, Refused
 from hybridllm.simulators.faults import Fault
-from hybridllm.simulators.generating import make, read
+from hybridllm.simulators.generating import make, read, tokens_of
 from hybridllm.simulators.provider import Generation, Incoming, Provider
 from hybridllm.simulators.timeline import Ending, Timeline
 from hybridllm.simulators.world import NUMBERS, World
@@ -47,12 +47,12 @@ class Batch(ABC):
     """For each place, whether a fault has its request fail."""
     fault: Fault | None = None
 
-    def __init__(self, *, id: str, key: str, model: str, total: int, weight: int = 0) -> None:
+    def __init__(self, *, id: str, key: str, model: str, total: int) -> None:
         self.id = id
         self.key = key
         self.model = model
         self.total = total
-        self.weight = weight
+        self.weight = 0
         self.created = 0.0
         """Unix seconds."""
         self.worked = 0
@@ -87,6 +87,18 @@ class Batch(ABC):
 
 
 B = TypeVar("B", bound=Batch)
+
+
+def weigh(world: World, batch: Batch) -> int:
+    """The input tokens of all requests that are in order."""
+    total = 0
+    for place in range(batch.total):
+        line = batch.line(place)
+        try:
+            total += tokens_of(world, line.endpoint.read(line.incoming))
+        except Refused:
+            continue
+    return total
 
 
 class Desk(Generic[B]):

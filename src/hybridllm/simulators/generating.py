@@ -37,15 +37,20 @@ def read(provider: Provider, world: World, endpoint: Generation, incoming: Incom
 def measure(provider: Provider, world: World, endpoint: Generation, ask: Ask) -> Reading:
     """Count the input, and hold it against the model's limits. Raises Refused."""
     encoding = encoding_for(ask.model)
-    count = world.counter.count
-    tokens = sum(
-        count(segment.text, encoding) if segment.tokens is None else segment.tokens
-        for segment in ask.prompt
-    )
+    tokens = tokens_of(world, ask)
     if (refused := endpoint.too_long(ask, tokens)) is not None:
         raise refused
     provider.check_context(ask, tokens)
     return Reading(ask, tokens, encoding)
+
+
+def tokens_of(world: World, ask: Ask) -> int:
+    """Of the whole input."""
+    count, encoding = world.counter.count, encoding_for(ask.model)
+    return sum(
+        count(segment.text, encoding) if segment.tokens is None else segment.tokens
+        for segment in ask.prompt
+    )
 
 
 def make(provider: Provider, world: World, reading: Reading, key: str) -> Made:

@@ -62,7 +62,7 @@ class World:
         self._forget.append(forget)
 
     def reset(self) -> None:
-        """As if just started: no calls, no faults, cold caches, full limits, the clock's own time."""
+        """As if just started: no calls, no faults, cold caches, full limits, no time advanced."""
         self._advanced = 0.0
         self.calls.clear()
         self.faults.clear()

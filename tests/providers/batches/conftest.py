@@ -27,7 +27,9 @@ def slow(slow_simulators: Simulators) -> Iterator[Simulators]:
     slow_simulators.reset()
 
 
-@pytest_asyncio.fixture(params=[name for name in MODELS if name in ("openai", "responses")])
+@pytest_asyncio.fixture(
+    params=[name for name in MODELS if name in ("openai", "responses", "anthropic")]
+)
 async def side(request: pytest.FixtureRequest, slow: Simulators) -> AsyncIterator[Side]:
     opened = open_side(slow, request.param)
     yield opened

@@ -23,8 +23,9 @@ class Limits(Struct, frozen=True, kw_only=True):
 
 
 class Ready(Struct, frozen=True):
-    """One request to send in a batch: a name for its answer, unique in the batch, and its body in
-    the provider's own dialect, as it would be sent live."""
+    """One request to send in a batch: a name for its answer, unique in the batch (letters, digits,
+    - and _, at most 64: Anthropic takes no others), and its body in the provider's own dialect, as
+    it would be sent live and not streamed."""
 
     custom_id: str
     body: bytes

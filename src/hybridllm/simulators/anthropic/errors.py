@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from hybridllm.simulators.ask import Refused
+
+
+def body_of(refused: Refused, request_id: str) -> bytes:
+    """The error's JSON."""
+    error = {"type": refused.type, "message": refused.message, **refused.extra}
+    return msgspec.json.encode({"type": "error", "error": error, "request_id": request_id})
 
 
 def invalid(message: str) -> Refused:

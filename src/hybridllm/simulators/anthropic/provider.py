@@ -7,9 +7,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import msgspec
-
 from hybridllm.simulators.anthropic import errors
+from hybridllm.simulators.anthropic.batches import batch_endpoints
 from hybridllm.simulators.anthropic.messages import CountTokens, Messages
 from hybridllm.simulators.ask import Ask, Refused
 from hybridllm.simulators.counting import Counter
@@ -25,6 +24,7 @@ from hybridllm.simulators.provider import (
     Provider,
     header,
 )
+from hybridllm.simulators.world import World
 
 
 def _model(name: str, spec: ModelSpec) -> dict[str, Any]:
@@ -69,12 +69,17 @@ class Anthropic(Provider):
     name = "anthropic"
     request_id_header = b"request-id"
     explicit_cache = True
-    endpoints: tuple[Generation | Plain | Administration, ...] = (
-        Messages(),
-        CountTokens(),
-        ListModels(),
-        GetModel(),
-    )
+
+    def __init__(self) -> None:
+        self.endpoints: tuple[Generation | Plain | Administration, ...] = (
+            Messages(),
+            CountTokens(),
+            ListModels(),
+            GetModel(),
+        )
+
+    def attach(self, world: World) -> None:
+        self.endpoints += batch_endpoints(self, world)
 
     def request_id(self, number: int) -> str:
         return f"req_01{number:022d}"
@@ -93,8 +98,7 @@ class Anthropic(Provider):
         return key
 
     def error(self, refused: Refused, request_id: str) -> bytes:
-        error = {"type": refused.type, "message": refused.message, **refused.extra}
-        return msgspec.json.encode({"type": "error", "error": error, "request_id": request_id})
+        return errors.body_of(refused, request_id)
 
     def stream_error(self, refused: Refused, request_id: str) -> bytes:
         return b"event: error\ndata: " + self.error(refused, request_id) + b"\n\n"

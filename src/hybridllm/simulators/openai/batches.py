@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import re
-from array import array
 from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
 from hybridllm.simulators.ask import Refused
-from hybridllm.simulators.batches import Batch, Desk, Line
-from hybridllm.simulators.counting import encoding_for
+from hybridllm.simulators.batches import Batch, Desk, Line, weigh
 from hybridllm.simulators.faults import Fault
 from hybridllm.simulators.openai import errors
-from hybridllm.simulators.openai.batch_input import Problem, check_input, request_at
+from hybridllm.simulators.openai.batch_input import Input, Problem, check_input, request_at
 from hybridllm.simulators.openai.files import File, FileStore
 from hybridllm.simulators.openai.paging import page
 from hybridllm.simulators.openai.parameters import check_metadata
@@ -38,27 +36,29 @@ class OpenAIBatch(Batch):
         *,
         id: str,
         key: str,
-        model: str,
         endpoint: Generation,
         input_file: File,
-        starts: array[int],
-        problems: list[Problem],
+        found: Input,
         said: Mapping[str, Any],
-        weight: int,
         files: FileStore,
     ) -> None:
-        total = 0 if problems else len(starts)
-        super().__init__(id=id, key=key, model=model, total=total, weight=weight)
-        self.problems = problems
+        total = 0 if found.problems else len(found.starts)
+        super().__init__(id=id, key=key, model=found.model, total=total)
+        self.problems = found.problems
         self.said = said
         self.input_file = input_file
         self.output_file_id: str | None = None
         self.error_file_id: str | None = None
         self._endpoint = endpoint
-        self._starts = starts
+        self._starts = found.starts
         self._files = files
         self._replies = bytearray()
         self._errors = bytearray()
+
+    def fail(self, problem: Problem) -> None:
+        """Refuse the whole, before it is opened."""
+        self.problems.append(problem)
+        self.total = 0
 
     def line(self, place: int) -> Line:
         request = request_at(self.input_file.data, self._starts[place])
@@ -210,22 +210,17 @@ class CreateBatch(_OfBatches):
             )
         found = check_input(file.data, said["endpoint"])
         faults = self.desk.faults(found.model)
-        weight = 0
-        if not found.problems:
-            weight = self._weigh(file, found.starts, said["endpoint"])
-            found.problems += self._refusals(request.key, found.model, weight, faults)
         batch = OpenAIBatch(
             id=f"batch_{self.desk.number():024d}",
             key=request.key,
-            model=found.model,
             endpoint=self._live[said["endpoint"]],
             input_file=file,
-            starts=found.starts,
-            problems=found.problems,
+            found=found,
             said=said,
-            weight=0 if found.problems else weight,
             files=self._files,
         )
+        if not found.problems:
+            self._refuse(batch, faults)
         self.desk.open(batch, faults)
         shown = batch.shown(batch.timeline.created)
         # However fast it is: nobody has looked at the file yet.
@@ -254,42 +249,25 @@ class CreateBatch(_OfBatches):
             check_metadata(said)
         return said
 
-    def _weigh(self, file: File, starts: array[int], endpoint: str) -> int:
-        """The input tokens of all requests, counted only where they are limited."""
-        if not self._world.profile.batch_enqueued_tokens:
-            return 0
-        total = 0
-        for start in starts:
-            data = msgspec.json.decode(request_at(file.data, start).body)  # type: ignore[arg-type]
-            try:
-                ask = self._live[endpoint].read(Incoming(data, "", {}, {}))
-            except Refused:
-                continue
-            encoding = encoding_for(ask.model)
-            total += sum(
-                self._world.counter.count(segment.text, encoding)
-                if segment.tokens is None
-                else segment.tokens
-                for segment in ask.prompt
-            )
-        return total
-
-    def _refusals(
-        self, key: str, model: str, weight: int, faults: Mapping[str, Fault]
-    ) -> list[Problem]:
+    def _refuse(self, batch: OpenAIBatch, faults: Mapping[str, Fault]) -> None:
+        """What is wrong with a batch whose file is in order."""
         if (fault := faults.get("batch_refused")) is not None:
-            return [Problem("invalid_request", fault.message or "Simulated validation error.")]
+            batch.fail(Problem("invalid_request", fault.message or "Simulated validation error."))
         limit = self._world.profile.batch_enqueued_tokens
-        if limit and self.desk.enqueued(key, model) + weight > limit:
-            return [
-                Problem(
-                    "token_limit_exceeded",
-                    f"Enqueued token limit reached for {model} in organization org-sim. Limit: "
-                    f"{limit:,} enqueued tokens. Please try again once some in_progress batches "
-                    "have been completed.",
-                )
-            ]
-        return []
+        if not limit:
+            return
+        weight = weigh(self._world, batch)
+        if self.desk.enqueued(batch.key, batch.model) + weight <= limit:
+            batch.weight = weight
+            return
+        batch.fail(
+            Problem(
+                "token_limit_exceeded",
+                f"Enqueued token limit reached for {batch.model} in organization org-sim. Limit: "
+                f"{limit:,} enqueued tokens. Please try again once some in_progress batches have "
+                "been completed.",
+            )
+        )
 
 
 class GetBatch(_OfBatches):
