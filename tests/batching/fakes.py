@@ -94,7 +94,7 @@ class FakeProvider:
         reply = Reply(id="r", model=found.model, parts=[Text(text="Done.")], usage=USAGE)
         body = dialect.encode_reply(reply)
         for name in reversed(found.names):
-            outcome = self.endings.get(name.split("-", 2)[2])
+            outcome = self.endings.get("-".join(name.split("-")[2:]))
             if outcome is None and found.cancelled:
                 outcome = Outcome(custom_id=name, ending="cancelled")
             if outcome is None:

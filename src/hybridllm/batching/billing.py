@@ -10,7 +10,7 @@ from hybridllm.batching.notes import Note
 from hybridllm.catalog.structs import Usage
 from hybridllm.engine.runtime import Runtime
 from hybridllm.ledger.record import Attempt
-from hybridllm.pricing import cost_of
+from hybridllm.pricing import cost_of, levers
 from hybridllm.providers.batches.api import Outcome
 from hybridllm.store.batch_jobs import JobRow
 
@@ -50,6 +50,7 @@ def attempt_row(
         )
     priced = usage or Usage()
     cost = None if model is None else cost_of(model, priced, day, batch=True)
+    lever = None if model is None else levers(model, priced, day, batch=True)
     rival = runtime.baseline if answered else None
     return Attempt(
         request_id=request,
@@ -90,4 +91,7 @@ def attempt_row(
         moved_from="",
         text_bytes=note.text_bytes,
         text_kind=note.text_kind,
+        batch_gap=0 if lever is None else lever.batch_gap,
+        read_saved=0 if lever is None else lever.read_saved,
+        write_extra=0 if lever is None else lever.write_extra,
     )

@@ -14,12 +14,19 @@ from sqlalchemy import Connection
 from hybridllm.batching.collecting import Collector
 from hybridllm.batching.desk import LEASE, Desk, Overtaken, key_of, now_us
 from hybridllm.batching.ending import Change, log, write_changes
-from hybridllm.batching.finding import SETTLE_SECONDS, Finder
+from hybridllm.batching.finding import SETTLE_SECONDS, Finder, put_off
 from hybridllm.batching.living import Asker, abandon_all
 from hybridllm.batching.planning import LIVE
 from hybridllm.batching.states import after, job_after
-from hybridllm.batching.submitting import Submitter
-from hybridllm.batching.timing import US, margin_seconds, ripe, too_short, usual_seconds
+from hybridllm.batching.submitting import Submitter, record_doubt
+from hybridllm.batching.timing import (
+    US,
+    margin_seconds,
+    rest_seconds,
+    ripe,
+    too_short,
+    usual_seconds,
+)
 from hybridllm.errors import ProviderError
 from hybridllm.store import batch_jobs as sql
 from hybridllm.store import batches as batches_sql
@@ -183,14 +190,30 @@ class Driver:
     async def _attend(self, job: JobRow) -> None:
         """Do what a job asks for now."""
         await self._watch_deadline(job)
-        if job.next_at > now_us():
+        if job.next_at > now_us() or job.id in self._tasks:
             return
-        if job.state == "doubtful":
-            self._start(job.id, self._finder.look(job))
+        if job.state == "claimed":
+            if ("submit", job.model, job.dialect) not in self._tasks:
+                # Its submission failed at something that nobody foresaw.
+                doubt = partial(record_doubt, desk=self._desk, job=job.id, why="left")
+                await self._desk.write("doubt", doubt)
+        elif job.state == "doubtful":
+            self._start(job.id, self._guarded(job, self._finder.look(job)))
         elif job.state == "submitted":
-            self._start(job.id, self._collector.poll(job))
+            self._start(job.id, self._guarded(job, self._collector.poll(job)))
         elif job.state == "ended":
-            self._start(job.id, self._collector.collect(job))
+            self._start(job.id, self._guarded(job, self._collector.collect(job)))
+
+    async def _guarded(self, job: JobRow, work: Awaitable[None]) -> None:
+        """What nobody foresaw must not be tried again without a rest."""
+        try:
+            await work
+        except Overtaken:
+            raise
+        except Exception:
+            rest = rest_seconds(job.failures + 1, self._desk.random)
+            await self._desk.write("put off", partial(put_off, job=job.id, rest=rest))
+            raise
 
     async def _watch_deadline(self, job: JobRow) -> None:
         """A job that is not done when a deadline of its lines comes near is cancelled, so that what
