@@ -11,6 +11,7 @@ from contextlib import suppress
 import msgspec
 
 from hybridllm.access.gate import Gate, check_exposure
+from hybridllm.batching.lane import Lane
 from hybridllm.config import Config
 from hybridllm.config_file import load_config
 from hybridllm.engine.response_cache import ResponseCache
@@ -82,6 +83,7 @@ class Server:
         self._gateway: Gateway | None = None
         self._watch: asyncio.Task[None] | None = None
         self._reviewer: Reviewer | None = None
+        self._lane: Lane | None = None
         self._retired: set[asyncio.Task[None]] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -115,7 +117,10 @@ class Server:
         if any(task.response_cache for task in config.tasks.values()):
             responses.warm_up()
         engine = Engine(runtime, ledger, responses)
-        service = Service(engine, ledger, gate, store_url(config.ledger))
+        if config.batch.enabled:
+            self._lane = Lane(lambda: engine.runtime, ledger, store_url(config.ledger))
+            await self._lane.open()
+        service = Service(engine, ledger, gate, store_url(config.ledger), self._lane)
         self._gateway = Gateway(service)
         service.webhooks.start()
         self._reviewer = Reviewer(lambda: engine.runtime.config, store_url(config.ledger))
@@ -135,6 +140,8 @@ class Server:
         if self._gateway is not None:
             service = self._gateway.service
             await service.webhooks.stop()
+            if self._lane is not None:
+                await self._lane.close()
             await service.database.close()
             await service.engine.runtime.close()
             if service.engine.responses is not None:
