@@ -72,8 +72,8 @@ class Caching:
                 return body
             wanted = self._runtime.router.marks(self._need, self._world, model)
             if wanted:
-                places = [(reuse.blocks[one.after], one.long) for one in wanted]
-                body, done = mark(body, places, native=native)
+                places = [(one.after, one.long) for one in wanted]
+                body, done = mark(body, reuse.blocks, places, native=native)
                 reuse.marks = tuple(one for one, put in zip(wanted, done, strict=True) if put)
         elif model.provider == _KEYED and not reuse.alone:
             body = with_cache_key(body, reuse.key)

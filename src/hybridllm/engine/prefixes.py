@@ -23,7 +23,7 @@ from msgspec.structs import replace
 
 from hybridllm.catalog.structs import Model, Usage
 from hybridllm.engine.reuse import LATER, SOON, Gaps, Kind
-from hybridllm.routing.caching import Chance, Mark, Prospect, Stretch, Warm
+from hybridllm.routing.caching import SURE, Chance, Mark, Prospect, Stretch, Warm
 from hybridllm.wire.dialect import Facts
 from hybridllm.wire.prefix import Block, Section, blocks_of
 
@@ -39,7 +39,8 @@ _ROOT_PRIOR: Chance = (150, 150)
 _TAIL_PRIORS: tuple[Chance, ...] = ((100, 100), (600, 600), (700, 700), (700, 700))
 """Before traffic has taught better: a first request is taken to be the only one, a later one to be
 followed by another."""
-_CONVERSATION_WEIGHT = 3
+_KIND_WEIGHT = 2
+_CONVERSATION_WEIGHT = 2
 _MODEL_WEIGHT = 2
 
 
@@ -49,20 +50,22 @@ class Use(Struct):
     seen: float
     until: float = 0.0
     tokens: int = 0
-    followed: bool = False
     gaps: Gaps = field(default_factory=Gaps)
 
 
 class Entry(Struct):
     """A prefix. `gaps` are those between its uses. Where a request ended with it, `kind` is the
     request's task and depth in its conversation, `gaps` are the conversation's, and `root` is the
-    number of the block with which its root ends, -1 for none."""
+    number of the block with which its root ends, -1 for none. It was answered by `model`; it is
+    `followed` once the conversation went on, and `served` once it did so on that model."""
 
     seen: float
     gaps: Gaps = field(default_factory=Gaps)
     kind: tuple[str, int] | None = None
     root: int = -1
+    model: str = ""
     followed: bool = False
+    served: bool = False
     uses: dict[str, Use] = field(default_factory=dict)
 
 
@@ -168,7 +171,7 @@ class Prefixes:
             if entry is None:
                 entry = self._put(link.key, Entry(at))
                 if is_root:
-                    self._roots.setdefault(task, Kind()).used(id)
+                    self._roots.setdefault(task, Kind()).all.used()
             else:
                 gap = at - entry.seen
                 if is_root and not entry.gaps.count:
@@ -190,21 +193,20 @@ class Prefixes:
         if tails and tails[-1] is known[-1] and not tails[-1].followed:
             last = tails[-1]
             last.followed = True
-            if last.kind is not None and (kind := self._tails.get(last.kind)) is not None:
+            if (kind := self._tails.get(last.kind or ("", 0))) is not None:
                 kind.all.again(at - last.seen)
+                kind.moves(last.model).go_on()
         for entry in reversed(tails):
-            use = entry.uses.get(id)
-            if use is None or entry.kind is None:
-                continue
-            if not use.followed and (kind := self._tails.get(entry.kind)) is not None:
-                use.followed = True
-                kind.again_on(id, at - use.seen)
-            return
+            if entry.model == id and not entry.served:
+                entry.served = True
+                if (kind := self._tails.get(entry.kind or ("", 0))) is not None:
+                    kind.moves(id).stay()
+                return
 
     def _end(self, reuse: Reuse, before: Entry | None, id: str) -> None:
         """The whole request, which the next one of its conversation begins with."""
         link, at = reuse.links[-1], reuse.at
-        self._tails.setdefault(reuse.kind, Kind()).used(id)
+        self._tails.setdefault(reuse.kind, Kind()).all.used()
         gaps = Gaps()
         if before is not None:
             gaps = replace(before.gaps)
@@ -214,7 +216,8 @@ class Prefixes:
             entry = self._put(link.key, Entry(at))
         else:
             self._table.move_to_end(link.key)
-        entry.gaps, entry.kind, entry.followed = gaps, reuse.kind, False
+        entry.gaps, entry.kind, entry.model = gaps, reuse.kind, id
+        entry.followed = entry.served = False
         entry.root = reuse.links[reuse.root].after if reuse.root >= 0 else -1
         _touch(entry, id, at)
 
@@ -246,7 +249,7 @@ class Prefixes:
 
     def _root_stretch(self, link: Link, entry: Entry | None, task: str, now: float) -> Stretch:
         kind = self._roots.get(task)
-        prior = _ROOT_PRIOR if kind is None else kind.all.chance(_ROOT_PRIOR, 2)
+        prior = _ROOT_PRIOR if kind is None else kind.all.chance(_ROOT_PRIOR, _KIND_WEIGHT)
         if entry is None:
             return Stretch(end=link.end, after=link.after, chance=prior)
         chance = entry.gaps.chance(prior, 1, now - entry.seen)
@@ -259,14 +262,24 @@ class Prefixes:
     def _tail_stretch(
         self, link: Link, before: Entry | None, which: tuple[str, int], now: float
     ) -> Stretch:
-        kind, prior = self._tails.get(which), _TAIL_PRIORS[which[1]]
-        chance = prior if kind is None else kind.all.chance(prior, 2)
+        kind, chance = self._tails.get(which), self._tail_chance(*which)
         if before is not None:
             chance = before.gaps.chance(chance, _CONVERSATION_WEIGHT, now - before.seen)
         on = {}
         if kind is not None:
-            on = {id: gaps.chance(chance, _MODEL_WEIGHT) for id, gaps in kind.on.items()}
+            for id, moves in kind.on.items():
+                stays = moves.share()
+                on[id] = (chance[0] * stays // SURE, chance[1] * stays // SURE)
         return Stretch(end=link.end, after=link.after, chance=chance, on=on)
+
+    def _tail_chance(self, task: str, depth: int) -> Chance:
+        """Of a request of this task, so far into its conversation: where few were seen, those one
+        turn before say most of how soon the next one comes."""
+        prior = _TAIL_PRIORS[depth]
+        if depth > 1 and (task, depth - 1) in self._tails:
+            prior = self._tail_chance(task, depth - 1)
+        kind = self._tails.get((task, depth))
+        return prior if kind is None else kind.all.chance(prior, _KIND_WEIGHT)
 
     # -- whose it is
 
@@ -363,5 +376,5 @@ def _touch(entry: Entry, id: str, at: float) -> Use:
         use = entry.uses[id] = Use(at)
     elif use.seen != at:
         use.gaps.follow(at - use.seen)
-        use.seen, use.followed = at, False
+        use.seen = at
     return use

@@ -14,6 +14,7 @@ SOON, LATER = 300.0, 3600.0
 """Seconds within which a cache is still warm: Anthropic's two lifetimes. OpenAI's and Google's
 implicit caches are counted upon for the shorter one."""
 _MOST = 256
+_TRUST = 2
 
 
 class Gaps(Struct):
@@ -53,21 +54,36 @@ class Gaps(Struct):
         )
 
 
+class Moves(Struct):
+    """Of the requests that a model answered and whose conversation went on, `count`, how many times
+    it went on with that model, at once or later, `stayed`."""
+
+    count: int = 0
+    stayed: int = 0
+
+    def go_on(self) -> None:
+        self.count += 1
+        if self.count > _MOST:
+            self.count, self.stayed = self.count // 2, self.stayed // 2
+
+    def stay(self) -> None:
+        self.stayed += 1
+
+    def share(self) -> int:
+        """The chance that a conversation that goes on does so with the model; before much is seen
+        it is taken to."""
+        return min(SURE, (self.stayed + _TRUST) * SURE // (self.count + _TRUST))
+
+
 class Kind(Struct):
-    """Uses of all prefixes of one kind, on whatever model and by model id."""
+    """Uses of all prefixes of one kind; and how conversations stay with models, by model id."""
 
     all: Gaps = field(default_factory=Gaps)
-    on: dict[str, Gaps] = field(default_factory=dict)
+    on: dict[str, Moves] = field(default_factory=dict)
 
-    def used(self, model: str) -> None:
-        self.all.used()
+    def moves(self, model: str) -> Moves:
+        """Of one model."""
         found = self.on.get(model)
         if found is None:
-            found = self.on[model] = Gaps()
-        found.used()
-
-    def again_on(self, model: str, gap: float) -> None:
-        """As `Gaps.again`, on a model."""
-        found = self.on.get(model)
-        if found is not None:
-            found.again(gap)
+            found = self.on[model] = Moves()
+        return found

@@ -33,15 +33,16 @@ _kind = msgspec.json.Decoder(_Kind).decode
 
 
 def mark(
-    body: bytes, places: Sequence[tuple[Block, bool]], *, native: bool
+    body: bytes, blocks: Sequence[Block], places: Sequence[tuple[int, bool]], *, native: bool
 ) -> tuple[bytes, list[bool]]:
-    """`body` with a breakpoint after each of the blocks, of the longer lifetime where its flag says
-    so; and which of them could be put. `native`: the body's places are the blocks' own; in a body
-    that was translated only the ends of sections and the blocks of the first message are where they
-    were. A body that cannot be read so is handed back as it is.
+    """`body` with breakpoints after the blocks of these numbers, of the longer lifetime where the
+    flag says so; and which of them could be put. `blocks` are those of the caller's body. `native`:
+    it is this very body. One that was translated has the ends of its sections, the blocks of its
+    first message and the ends of its turns where they were. A body that cannot be read so is handed
+    back as it is.
     """
     try:
-        return _Marking(body, native).mark(places)
+        return _Marking(body, blocks, native).mark(places)
     except (msgspec.DecodeError, UnicodeDecodeError, RequestError):
         return body, [False] * len(places)
 
@@ -49,19 +50,21 @@ def mark(
 class _Marking:
     """One body on its way."""
 
-    def __init__(self, body: bytes, native: bool) -> None:
+    def __init__(self, body: bytes, blocks: Sequence[Block], native: bool) -> None:
         self._body = body
+        self._blocks = blocks
         self._native = native
         self._top = top_level(body)
         self._edits: dict[str, bytes] = {}
 
-    def mark(self, places: Sequence[tuple[Block, bool]]) -> tuple[bytes, list[bool]]:
-        done = [self._put(block, LONG if long else SHORT) for block, long in places[:MOST]]
+    def mark(self, places: Sequence[tuple[int, bool]]) -> tuple[bytes, list[bool]]:
+        done = [self._put(after, LONG if long else SHORT) for after, long in places[:MOST]]
         done += [False] * (len(places) - len(done))
         edits: dict[str, bytes | None] = dict(self._edits)
         return (splice(self._body, edits) if edits else self._body), done
 
-    def _put(self, block: Block, control: bytes) -> bool:
+    def _put(self, after: int, control: bytes) -> bool:
+        block = self._blocks[after]
         if block.section is Section.TOOLS:
             return self._edit("tools", -1, control)
         if block.section is Section.SYSTEM:
@@ -72,7 +75,10 @@ class _Marking:
             return self._message(block.index, block.inner, control)
         if block.last and block.inner < 0:
             return self._message(-1, -1, control)
-        return block.index == 0 and block.inner >= 0 and self._message(0, block.inner, control)
+        if block.inner >= 0:
+            return self._message(0, block.inner, control)
+        turn = _turn_of(self._blocks, after)
+        return turn is not None and self._message(turn, -1, control)
 
     def _edit(self, key: str, index: int, control: bytes) -> bool:
         """The block at `index` of a section that is a list, or a text."""
@@ -124,3 +130,37 @@ def _mark_within(raw: bytes, index: int, control: bytes) -> bytes | None:
             continue
         return raw[:start] + splice(block, {"cache_control": control}) + raw[end:]
     return None
+
+
+class _Said(Struct):
+    role: str = ""
+    type: str = ""
+
+
+_said = msgspec.json.Decoder(_Said).decode
+_REPLIES = frozenset({"assistant", "model"})
+_REPLIED = frozenset({"function_call", "custom_tool_call", "reasoning"})
+"""Items of OpenAI's responses that the assistant's turn is made of."""
+
+
+def _turn_of(blocks: Sequence[Block], after: int) -> int | None:
+    """The number of the turn that ends with the message of block `after`, once messages of one side
+    that follow each other are one, as Anthropic has them. None: it does not end there."""
+    turn, side = -1, ""
+    for at, block in enumerate(blocks):
+        if block.section is not Section.MESSAGES or block.inner >= 0:
+            continue
+        said = _said(block.raw)
+        if said.role in ("system", "developer"):
+            continue
+        replies = said.role in _REPLIES or said.type in _REPLIED
+        now = "assistant" if replies else "user"
+        if now != side:
+            if at > after:
+                return turn
+            # A conversation that begins with the assistant gets a user's turn before it.
+            turn += 2 if replies and turn < 0 else 1
+            side = now
+        elif at > after:
+            return None
+    return turn
