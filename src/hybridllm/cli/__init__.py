@@ -26,7 +26,7 @@ COMMANDS = (
     "demo",
     "audit",
 )
-REPORTS = ("spend", "savings", "impact")
+REPORTS = ("spend", "savings", "impact", "levers")
 
 
 def _summary(module: str, function: str) -> str:

@@ -169,7 +169,11 @@ class Entry:
         self.cost = cost or 0
         self.usage = usage
         self.outcome = outcome
-        lever = levers(model, usage, self.day, repeated=trip.repeated_tokens)
+        repeated = 0
+        if outcome == "ok" and model.kind == "chat":
+            now = time.monotonic()
+            repeated = runtime.repeats.note(trip.facts, trip.call.key, model, usage, now)
+        lever = levers(model, usage, self.day, repeated=repeated)
         # No chat model would have made an embedding: what it costs is what it saves nothing on.
         rival = model if model.kind == "embedding" else runtime.baseline
         if answered and rival is not None:
@@ -217,7 +221,7 @@ class Entry:
                 batch_gap=lever.batch_gap,
                 read_saved=lever.read_saved,
                 write_extra=lever.write_extra,
-                prefix_left=lever.prefix_left if outcome == "ok" else 0,
+                prefix_left=lever.prefix_left,
             )
         )
 

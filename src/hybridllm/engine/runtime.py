@@ -16,6 +16,7 @@ from hybridllm.config_file import resolve_providers
 from hybridllm.engine.caching import prefixes_for
 from hybridllm.engine.learned import Learned
 from hybridllm.engine.prefixes import Prefixes
+from hybridllm.engine.repeats import Repeats
 from hybridllm.engine.sessions import Sessions
 from hybridllm.errors import ConfigError
 from hybridllm.providers.breakers import Breakers
@@ -30,8 +31,8 @@ _DAY_SECONDS = 86_400
 
 
 class Runtime:
-    """One configuration in operation. `learned`, `sessions` and `prefixes` may be handed on from a
-    former one."""
+    """One configuration in operation. `learned`, `sessions`, `prefixes` and `repeats` may be handed
+    on from a former one."""
 
     def __init__(
         self,
@@ -41,6 +42,7 @@ class Runtime:
         learned: Learned | None = None,
         sessions: Sessions | None = None,
         prefixes: Prefixes | None = None,
+        repeats: Repeats | None = None,
     ) -> None:
         self.config = config
         self.models: dict[str, Model] = config.catalog.models
@@ -56,6 +58,7 @@ class Runtime:
             config.routing.max_sessions, config.routing.session_seconds
         )
         self.prefixes = prefixes_for(config, prefixes)
+        self.repeats = repeats or Repeats()
         self.baseline = self.models.get(config.routing.baseline)
         self.drop = frozenset(config.wire.drop)
         self.refuse = frozenset(config.wire.refuse)
@@ -103,6 +106,7 @@ def open_runtime(config: Config, former: Runtime | None = None) -> Runtime:
         learned=former.learned if former else None,
         sessions=former.sessions if former else None,
         prefixes=former.prefixes if former else None,
+        repeats=former.repeats if former else None,
     )
 
 

@@ -31,7 +31,6 @@ class Trip:
         "facts",
         "kept",
         "plan",
-        "repeated_tokens",
         "request_id",
         "requested",
         "session",
@@ -69,8 +68,6 @@ class Trip:
         """Whether the answer may be kept, to be given again."""
         self.entry: Entry | None = None
         """The latest attempt's, where the answer may be kept: to all others it would be a cycle."""
-        self.repeated_tokens = 0
-        """Input that was sent before so lately that a provider's cache could hold it."""
         self._conversation: Conversation | None = None
 
     @property
