@@ -27,9 +27,7 @@ def slow(slow_simulators: Simulators) -> Iterator[Simulators]:
     slow_simulators.reset()
 
 
-@pytest_asyncio.fixture(
-    params=[name for name in MODELS if name in ("openai", "responses", "anthropic")]
-)
+@pytest_asyncio.fixture(params=list(MODELS))
 async def side(request: pytest.FixtureRequest, slow: Simulators) -> AsyncIterator[Side]:
     opened = open_side(slow, request.param)
     yield opened

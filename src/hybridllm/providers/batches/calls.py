@@ -14,8 +14,8 @@ from msgspec import Struct, structs
 
 from hybridllm.config import Deadlines, RetryConfig
 from hybridllm.errors import ErrorKind, ProviderError
-from hybridllm.providers.client import Response
 from hybridllm.providers.keys import Key
+from hybridllm.providers.response import MAX_REPLY_BYTES, Response
 from hybridllm.providers.retries import backoff
 from hybridllm.providers.upstream import Upstream
 from hybridllm.wire.registry import get_dialect
@@ -64,11 +64,7 @@ class Calls:
         )
         if response.status < 300:
             return response
-        try:
-            raw = await response.read(MAX_ERROR_BYTES)
-        except ProviderError as e:
-            e.provider = self._upstream.name
-            raise
+        raw = await self._read(response, MAX_ERROR_BYTES)
         error = self._dialect.decode_error(response.status, response.headers, raw)
         error.provider = self._upstream.name
         raise error
@@ -82,17 +78,18 @@ class Calls:
         body: bytes = b"",
         content_type: str = "application/json",
         once: bool = False,
+        limit: int = MAX_REPLY_BYTES,
     ) -> T:
-        """One call, and its reply as a `kind`. Raises ProviderError."""
+        """One call, and its reply of at most `limit` bytes as a `kind`. Raises ProviderError."""
         response = await self.open(method, target, body=body, content_type=content_type, once=once)
-        return self.decoded(kind, await self.read(response))
+        return self.decoded(kind, await self._read(response, limit))
 
-    async def get(self, kind: type[T], target: str) -> T:
+    async def get(self, kind: type[T], target: str, limit: int = MAX_REPLY_BYTES) -> T:
         """A GET, tried again where that may help."""
-        return await repeat(lambda: self.ask(kind, "GET", target))
+        return await repeat(lambda: self.ask(kind, "GET", target, limit=limit))
 
-    async def read(self, response: Response, limit: int = MAX_ERROR_BYTES * 64) -> bytes:
-        """The whole of a reply. Raises ProviderError."""
+    async def _read(self, response: Response, limit: int) -> bytes:
+        """The whole of a reply."""
         try:
             return await response.read(limit)
         except ProviderError as e:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from hybridllm.providers.batches.anthropic import AnthropicBatches
 from hybridllm.providers.batches.api import BatchApi
+from hybridllm.providers.batches.google import GoogleBatches
 from hybridllm.providers.batches.openai import OpenAIBatches
 from hybridllm.providers.upstream import Upstream
 
 BY_DIALECT: dict[str, BatchApi] = {
     "openai": OpenAIBatches(),
     "anthropic": AnthropicBatches(),
+    "google": GoogleBatches(),
 }
 
 

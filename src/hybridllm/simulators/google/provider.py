@@ -10,6 +10,7 @@ from hybridllm.simulators.ask import Ask, Refused
 from hybridllm.simulators.counting import Counter
 from hybridllm.simulators.faults import Fault
 from hybridllm.simulators.google import errors
+from hybridllm.simulators.google.batches import batch_endpoints
 from hybridllm.simulators.google.embeddings import BatchEmbedContents, EmbedContent
 from hybridllm.simulators.google.generate import CountTokens, GenerateContent, StreamGenerateContent
 from hybridllm.simulators.limits import Standing
@@ -22,6 +23,7 @@ from hybridllm.simulators.provider import (
     Plain,
     Provider,
 )
+from hybridllm.simulators.world import World
 
 
 def _model(name: str, spec: ModelSpec) -> dict[str, Any]:
@@ -57,15 +59,20 @@ class GetModel(Plain):
 class Google(Provider):
     name = "google"
     request_id_header = b"x-goog-request-id"
-    endpoints: tuple[Generation | Plain | Administration, ...] = (
-        GenerateContent(),
-        StreamGenerateContent(),
-        CountTokens(),
-        EmbedContent(),
-        BatchEmbedContents(),
-        ListModels(),
-        GetModel(),
-    )
+
+    def __init__(self) -> None:
+        self.endpoints: tuple[Generation | Plain | Administration, ...] = (
+            GenerateContent(),
+            StreamGenerateContent(),
+            CountTokens(),
+            EmbedContent(),
+            BatchEmbedContents(),
+            ListModels(),
+            GetModel(),
+        )
+
+    def attach(self, world: World) -> None:
+        self.endpoints += batch_endpoints(self, world)
 
     def request_id(self, number: int) -> str:
         return f"simulated{number:013d}"
