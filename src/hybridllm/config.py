@@ -187,7 +187,7 @@ class CachingConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     pay; `long_ttl` that they may be of the longer lifetime; `isolate` keeps what callers of
     different keys send apart; `off` names tasks whose requests are left as they are."""
 
-    enabled: bool = True
+    enabled: bool = False
     isolate: bool = True
     long_ttl: bool = True
     off: tuple[str, ...] = ()

@@ -17,6 +17,7 @@ from hybridllm.cli.cost import cost
 from hybridllm.config import (
     BatchConfig,
     BreakerConfig,
+    CachingConfig,
     Config,
     Deadlines,
     KeyConfig,
@@ -58,6 +59,7 @@ SECTIONS: dict[str, type[Struct]] = {
     "## `[overhead]`": OverheadConfig,
     "## `[review]`": ReviewConfig,
     "## `[batch]`": BatchConfig,
+    "## `[caching]`": CachingConfig,
     "## `[response_cache]`": ResponseCacheConfig,
     "## `[retries]`": RetryConfig,
     "## `[breaker]`": BreakerConfig,
