@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 
@@ -249,3 +251,70 @@ async def test_which_dialects_a_provider_speaks(
 ) -> None:
     async with opened([], name=name, dialect=dialect) as upstream:
         assert upstream.speaks == speaks and upstream.dialect in speaks
+
+
+class TestCallsThatAreNotGeneration:
+    """Batches and files: any method, any content."""
+
+    async def made(
+        self, method: str, target: str, **options: Any
+    ) -> tuple[str, dict[str, str], bytes]:
+        seen: list[bytes] = []
+        async with opened(seen, "/v1", headers={"x-team": "a", "Content-Type": "no/type"}) as up:
+            key = up.keys.pick(0.0)
+            response = await up.call(method, target, key=key, **options)
+            assert await response.read() == b"hi"
+        return parsed(seen[0])
+
+    async def test_a_get_has_no_content(self) -> None:
+        line, headers, body = await self.made("GET", "/batches?limit=100")
+        assert line == "GET /v1/batches?limit=100 HTTP/1.1" and body == b""
+        assert headers.pop("host").startswith("127.0.0.1:")
+        assert headers == {
+            "authorization": "Bearer sk-1",
+            "accept": "application/json",
+            "accept-encoding": "identity",
+            "user-agent": "hybridllm",
+            "x-team": "a",
+            "content-length": "0",
+        }
+
+    async def test_an_upload_has_its_own_type(self) -> None:
+        kind = "multipart/form-data; boundary=b"
+        line, headers, body = await self.made(
+            "POST", "/files", body=b"x" * 100_000, content_type=kind, accept="*/*"
+        )
+        assert line == "POST /v1/files HTTP/1.1" and len(body) == 100_000
+        assert (headers["content-type"], headers["accept"]) == (kind, "*/*")
+
+    async def test_what_a_provider_wants_besides_is_sent(self) -> None:
+        seen: list[bytes] = []
+        async with opened(seen, name="anthropic", dialect="anthropic") as upstream:
+            response = await upstream.call(
+                "GET", "/v1/messages/batches", key=upstream.keys.pick(0.0)
+            )
+            await response.read()
+        _, headers, _ = parsed(seen[0])
+        assert headers["anthropic-version"] == "2023-06-01" and headers["x-api-key"] == "sk-1"
+
+    @pytest.mark.parametrize("once", [False, True])
+    async def test_what_must_not_happen_twice_is_sent_once(self, once: bool) -> None:
+        """The server closes each connection after its first reply, and at the second request."""
+        seen: list[bytes] = []
+
+        async def script(peer: Peer) -> None:
+            seen.append(await peer.request())
+            await peer.send(OK)
+            seen.append(await peer.request())
+
+        async with serving(script) as server:
+            resolved = provider(f"http://127.0.0.1:{server.port}")
+            upstream = open_upstreams({"openai": resolved}, {})["openai"]
+            for method in ("GET", "POST"):
+                response = await upstream.call(
+                    method, "/batches", key=None, body=b"{}", once=once and method == "POST"
+                )
+                assert await response.read() == b"hi"
+            await close_upstreams({"openai": upstream})
+            await asyncio.sleep(0)
+        assert len([one for one in seen if one.startswith(b"POST")]) == (1 if once else 2)

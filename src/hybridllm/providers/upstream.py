@@ -69,8 +69,9 @@ class Upstream:
             (b"accept-encoding", b"identity"),
             (b"user-agent", b"hybridllm"),
         )
+        typeless = tuple(field for field in own if field[0] != b"content-type")
         self._typeless = [
-            self._fixed(common + credentials, own)
+            self._fixed(common + credentials, typeless)
             for credentials in ((), *(self._adapter.credentials(key.secret) for key in self.keys))
         ]
         """Without the content type: keyless, then by key."""

@@ -123,9 +123,10 @@ class _Page(Struct, rename="camel"):
 
 
 class GoogleBatches:
-    """See `BatchApi`. Google names no most of requests; what limits a batch is its body."""
+    """See `BatchApi`. Google limits a batch by its body alone (20 MiB); the number of requests is
+    ours, so that what is written around each of them fits besides."""
 
-    limits = Limits(requests=50_000, bytes=20_000_000, seconds=172_800)
+    limits = Limits(requests=25_000, bytes=20_000_000, seconds=172_800)
 
     async def submit(
         self,
