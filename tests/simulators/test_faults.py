@@ -266,8 +266,10 @@ class TestThePlan:
             {"seconds": -1},
             {"after_events": -1},
             {"duration": -5},
+            {"share": 1.5},
+            {"kind": "batch_slow", "endpoint": "batches.create"},
         ],
     )
     def test_what_cannot_be_is_refused(self, wrong):
         with pytest.raises(ValueError):
-            Fault(kind="error", **wrong)
+            Fault(**{"kind": "error", **wrong})

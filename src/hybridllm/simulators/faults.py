@@ -63,6 +63,8 @@ class Fault(Struct, kw_only=True, forbid_unknown_fields=True):
             raise ValueError(f"a fault's status is 400 to 599, not {self.status}")
         if self.provider is not None and self.provider not in PROVIDERS:
             raise ValueError(f"no provider '{self.provider}'; there are {', '.join(PROVIDERS)}")
+        if self.kind in BATCHES and self.endpoint is not None:
+            raise ValueError(f"a fault of kind {self.kind} befalls batches: it has no endpoint")
         for name in ("probability", "share"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"a fault's {name} is 0 to 1, not {getattr(self, name)}")
