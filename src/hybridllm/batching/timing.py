@@ -14,6 +14,8 @@ from hybridllm.store.batches import LineRow
 US = 1_000_000
 ENOUGH_SEEN = 3
 """So many ended jobs tell more of a provider than the configuration does."""
+REST_SECONDS = 1.0
+"""What has failed once is left alone so long."""
 _HEADROOM = 1.25
 _LIVE_SECONDS = 10.0
 """What a live call is taken to last where nothing was learned."""
@@ -38,8 +40,8 @@ def margin_seconds(config: BatchConfig, latency_ms: int | None, lines: int) -> f
 
 def too_short(now: int, usual: float, margin: float) -> int:
     """A waiting line whose deadline is before this moment is asked live: no batch submitted now
-    would be done, with the margin left."""
-    return now + int((usual + margin) * US)
+    would be done before it would have to be cancelled, which is two margins ahead."""
+    return now + int((usual + 2 * margin) * US)
 
 
 def ripe(group: Group, limits: Limits, config: BatchConfig, now: int, short: int) -> str:
@@ -95,7 +97,7 @@ def poll_seconds(polls: int, config: BatchConfig, rng: Rng) -> float:
     return step * rng.uniform(0.75, 1.25)
 
 
-def rest_seconds(failures: int, rng: Rng, base: float = 1.0, cap: float = 120.0) -> float:
+def rest_seconds(failures: int, rng: Rng, cap: float = 120.0) -> float:
     """How long to leave alone what has failed so often in a row."""
-    step = min(cap, base * 2.0 ** min(failures - 1, 30))
+    step = min(cap, REST_SECONDS * 2.0 ** min(failures - 1, 30))
     return step * rng.uniform(0.5, 1.0)
