@@ -146,7 +146,10 @@ def test_a_lane_that_is_off_is_switched_on_first(
 
 @pytest.mark.parametrize(
     ("caching", "saving"),
-    [(CachingConfig(enabled=False), 30), (CachingConfig(off=("analysis", "general")), 20)],
+    [
+        (CachingConfig(enabled=False), 30),
+        (CachingConfig(enabled=True, off=("analysis", "general")), 20),
+    ],
     ids=["all off", "some off"],
 )
 def test_prompt_caching_that_is_off_is_switched_on(
@@ -157,7 +160,8 @@ def test_prompt_caching_that_is_off_is_switched_on(
     assert (found.lever, found.saving) == ("prompt caching", saving)
     changed = loaded(found, tmp_path / "hybridllm.toml").caching
     assert changed.enabled and "analysis" not in changed.off
-    assert report(engine).change is None, "where it is on already, there is nothing to say"
+    on = msgspec.structs.replace(GUIDE, caching=CachingConfig(enabled=True))
+    assert report(engine, on).change is None, "where it is on already, there is nothing to say"
 
 
 def test_the_command_tells_people_and_programs(

@@ -182,5 +182,5 @@ def _caching(tasks: list[TaskLevers], config: Config) -> Iterator[Change]:
                 lever="prompt caching",
                 task=one.task,
                 saving=one.levers.prefix_left,
-                toml=f"[caching]\noff = [{names}]\n",
+                toml=f"[caching]\nenabled = true\noff = [{names}]\n",
             )
