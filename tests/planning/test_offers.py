@@ -89,6 +89,12 @@ WAYS = [
         ["sync none", "sync short", "sync long", "batch none", "batch batch"],
     ),
     ("a batch at live prices", rates(8), rates(8), ["sync none"]),
+    (
+        "a batch at live prices that may read more",
+        rates(8, cache_read=1),
+        rates(8, cache_read=1),
+        ["sync auto", "batch auto"],
+    ),
 ]
 
 

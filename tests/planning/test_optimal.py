@@ -109,7 +109,11 @@ def every_bill(config, load, cell):
         if cell.input_tokens + cell.output_tokens > model.context_window:
             continue
         price = price_at(model, DAY)
-        for batch, mark in product((False, True) if cell.can_wait else (False,), range(3)):
+        # Only a model whose provider prices batches has them.
+        priced = [price.batch]
+        priced += [t.batch for t in price.tiers if cell.input_tokens > t.above_input_tokens]
+        batches = cell.can_wait and priced[-1] is not None
+        for batch, mark in product((False, True) if batches else (False,), range(3)):
             yield one_bill(cell, model, rates_for(price, cell.input_tokens, batch), batch, mark)
 
 

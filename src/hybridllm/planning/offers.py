@@ -108,9 +108,14 @@ def shelf_of(model: Model, day: str) -> Shelf | None:
 def _bands(price: Price) -> tuple[tuple[Offer, ...], ...]:
     tables = [(price.rates, price.batch), *((tier.rates, tier.batch) for tier in price.tiers)]
     return tuple(
-        (*_ways(live, "sync"), *(() if batch is None or batch == live else _ways(batch, "batch")))
+        (*_ways(live, "sync"), *(_ways(batch, "batch") if batch and _pays(live, batch) else ()))
         for live, batch in tables
     )
+
+
+def _pays(live: Rates, batch: Rates) -> bool:
+    """At live prices a batch is still worth it where it reads a cache more often."""
+    return batch != live or batch.cache_read is not None
 
 
 def lower_floor(a: Floor, b: Floor) -> Floor:
