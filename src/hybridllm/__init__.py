@@ -11,18 +11,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from hybridllm.batching.stack import BatchHandle as BatchHandle
+    from hybridllm.batching.stack import Deferred as Deferred
+    from hybridllm.batching.stack import Stack as Stack
     from hybridllm.engine.stack import ChatReply as ChatReply
     from hybridllm.engine.stack import ChatStream as ChatStream
-    from hybridllm.engine.stack import Stack as Stack
     from hybridllm.errors import ConfigError as ConfigError
     from hybridllm.errors import HybridError as HybridError
     from hybridllm.errors import ProviderError as ProviderError
     from hybridllm.errors import RequestError as RequestError
 
 _HOMES = {
+    "BatchHandle": "hybridllm.batching.stack",
+    "Deferred": "hybridllm.batching.stack",
     "ChatReply": "hybridllm.engine.stack",
     "ChatStream": "hybridllm.engine.stack",
-    "Stack": "hybridllm.engine.stack",
+    "Stack": "hybridllm.batching.stack",
     "ConfigError": "hybridllm.errors",
     "HybridError": "hybridllm.errors",
     "ProviderError": "hybridllm.errors",

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from hybridllm.batching import timing
 from hybridllm.simulators import Simulators
 from tests.batching.fakes import FakeProvider
 from tests.batching.lanes import Home
@@ -19,6 +20,12 @@ def keys(simulators: Simulators, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     monkeypatch.delenv("HYBRIDLLM_CONFIG", raising=False)
     for name, value in simulators.env().items():
         monkeypatch.setenv(name, value)
+
+
+@pytest.fixture(autouse=True)
+def short_rests(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits for what has failed to recover."""
+    monkeypatch.setattr(timing, "REST_SECONDS", 0.01)
 
 
 @pytest.fixture

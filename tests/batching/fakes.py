@@ -33,15 +33,16 @@ class FakeJob:
 
 @dataclass
 class FakeProvider:
-    """The batches that all providers have. `holding` keeps jobs from ending; `refusals` are raised
-    by the next submissions, those in `lost` after the job was made; `endings` says what becomes of
-    an attempt by its custom id's end."""
+    """The batches that all providers have. `holding` keeps jobs from ending and `deaf` from being
+    cancelled; `refusals` are raised by the next submissions, those in `lost` after the job was
+    made; `endings` says what becomes of an attempt by its custom id's end."""
 
     tags: bool = True
     limits: Limits = field(
         default_factory=lambda: Limits(requests=50_000, bytes=200_000_000, seconds=86_400)
     )
     holding: bool = False
+    deaf: bool = False
     jobs: dict[str, FakeJob] = field(default_factory=dict)
     refusals: list[ProviderError] = field(default_factory=list)
     lost: list[ProviderError] = field(default_factory=list)
@@ -107,7 +108,7 @@ class FakeProvider:
 
     async def cancel(self, upstream: Upstream, key: Key | None, job: str) -> None:
         self.calls["cancel"] += 1
-        self.jobs[job].cancelled = True
+        self.jobs[job].cancelled = not self.deaf
 
 
 def refusal(kind: ErrorKind, status: int = 400) -> ProviderError:

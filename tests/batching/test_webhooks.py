@@ -31,6 +31,10 @@ BATCH = Batch(
 )
 
 
+on_sqlite = pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
+"""For what no database can do otherwise than another."""
+
+
 class OneBatch:
     """What webhooks ask of the lane: the batch as it stands."""
 
@@ -98,6 +102,7 @@ async def looks(webhooks: Webhooks) -> None:
         await webhooks.look()
 
 
+@on_sqlite
 async def test_the_end_is_told_once_and_can_be_verified(database: Database, lane: OneBatch) -> None:
     receiver = Receiver()
     async with telling(database, lane, receiver) as (webhooks, _):
@@ -109,6 +114,7 @@ async def test_the_end_is_told_once_and_can_be_verified(database: Database, lane
     assert message["data"]["request_counts"]["completed"] == 1
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("changes", "status"),
     [
@@ -128,6 +134,7 @@ async def test_how_it_ended_is_told(
     assert (message["type"], message["data"]["status"]) == (f"deferred.{status}", status)
 
 
+@on_sqlite
 async def test_nothing_is_told_before_the_end(database: Database, lane: OneBatch) -> None:
     receiver = Receiver()
     async with telling(database, lane, receiver) as (webhooks, _):
@@ -147,6 +154,7 @@ async def test_a_receiver_that_fails_is_told_again_with_the_same_id_and_body(
     assert len({body for _, body in receiver.told}) == 1
 
 
+@on_sqlite
 @pytest.mark.parametrize(("statuses", "attempts"), [((410,), 1), ((500,) * 9, 4)])
 async def test_a_receiver_that_is_gone_or_never_works_is_given_up(
     database: Database, lane: OneBatch, statuses: tuple[int, ...], attempts: int
@@ -158,6 +166,7 @@ async def test_a_receiver_that_is_gone_or_never_works_is_given_up(
     assert len(receiver.told) == attempts
 
 
+@on_sqlite
 async def test_a_receiver_that_hangs_up_is_tried_again(database: Database, lane: OneBatch) -> None:
     told: list[bytes] = []
 
@@ -196,6 +205,7 @@ async def test_a_wish_outlives_the_process_that_took_it(
     assert len(receiver.verified()) == 1
 
 
+@on_sqlite
 async def test_a_host_that_is_no_longer_allowed_is_not_called(
     database: Database, lane: OneBatch
 ) -> None:
@@ -207,6 +217,7 @@ async def test_a_host_that_is_no_longer_allowed_is_not_called(
     assert receiver.told == []
 
 
+@on_sqlite
 async def test_a_batch_that_was_deleted_is_not_told_of(database: Database, lane: OneBatch) -> None:
     receiver = Receiver()
     async with telling(database, lane, receiver) as (webhooks, _):
@@ -215,6 +226,7 @@ async def test_a_batch_that_was_deleted_is_not_told_of(database: Database, lane:
     assert receiver.told == []
 
 
+@on_sqlite
 async def test_the_message_holds_neither_key_nor_text(database: Database, lane: OneBatch) -> None:
     receiver = Receiver()
     async with telling(database, lane, receiver) as (webhooks, _):

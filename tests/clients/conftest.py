@@ -9,6 +9,9 @@ import pytest
 from hybridllm.simulators import Simulators
 from tests.clients.tape import Tape, Wiretap
 from tests.running import RunningGateway
+from tests.waiting import waiting_gateway
+
+__all__ = ["waiting_gateway"]
 
 CONFIG = """
 [routing]

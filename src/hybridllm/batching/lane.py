@@ -300,4 +300,6 @@ def _result(row: LineRow, body: bytes) -> Result:
         mode=row.mode,
         cost=row.cost,
         late=row.late,
+        baseline=row.baseline,
+        attempts=row.attempts,
     )

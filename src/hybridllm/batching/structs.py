@@ -67,7 +67,8 @@ class Batch(Struct, kw_only=True):
 class Result(Struct, kw_only=True):
     """One line's end. `status` and `body` are what the same request would have got live, in the
     caller's dialect (an error in its documented shape); `cancelled` has neither. `mode` says how it
-    was done: `batch` or `sync`. `cost` is picodollars of all its attempts."""
+    was done: `batch` or `sync`. `cost` is picodollars of all its `attempts`, `baseline` of the same
+    usage on the baseline model."""
 
     custom_id: str
     place: int
@@ -80,3 +81,5 @@ class Result(Struct, kw_only=True):
     mode: str = ""
     cost: int = 0
     late: bool = False
+    baseline: int = 0
+    attempts: int = 0

@@ -244,7 +244,7 @@ class Stack:
         call = Call(
             dialect=_dialect(),
             shape=_SHAPE,
-            body=_encoded(body),
+            body=encoded(body),
             task=task,
             session=session,
             tags="" if tags is None else msgspec.json.encode(tags).decode(),
@@ -268,7 +268,8 @@ def _dialect() -> Dialect:
     return get_dialect("openai")
 
 
-def _encoded(body: Mapping[str, Any]) -> bytes:
+def encoded(body: Mapping[str, Any]) -> bytes:
+    """The body of a request. Raises RequestError for what JSON cannot say."""
     try:
         return msgspec.json.encode(body)
     except TypeError as e:
@@ -294,12 +295,17 @@ def _receipt(answer: Answer) -> Receipt:
 
 
 def _reply(answer: Answer) -> ChatReply:
-    reply = _dialect().decode_reply(answer.body)
+    return reply_of(_receipt(answer), answer.body)
+
+
+def reply_of(receipt: Receipt, body: bytes) -> ChatReply:
+    """A reply in OpenAI's shape, with how it came to be."""
+    reply = _dialect().decode_reply(body)
     return ChatReply(
-        **msgspec.structs.asdict(_receipt(answer)),
+        **msgspec.structs.asdict(receipt),
         text="".join(part.text for part in reply.parts if isinstance(part, Text | Refusal)),
         tool_calls=[part for part in reply.parts if isinstance(part, ToolCall)],
         finish=reply.finish,
         usage=reply.usage,
-        raw=msgspec.json.decode(answer.body),
+        raw=msgspec.json.decode(body),
     )

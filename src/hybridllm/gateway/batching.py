@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterable, AsyncIterator, Iterable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import msgspec
 
+from hybridllm.batching.lane import Lane
 from hybridllm.batching.structs import Batch, NewBatch, NewLine, Result
 from hybridllm.durations import MAX_DEADLINE_SECONDS, seconds_of
 from hybridllm.errors import ErrorKind, RequestError
@@ -20,28 +21,6 @@ if TYPE_CHECKING:
 DEADLINE = "x-hybridllm-deadline"
 DAY_SECONDS = 86_400.0
 _PAGE = 100
-
-
-class Lane(Protocol):
-    """What the endpoints ask of the lane (`hybridllm.batching.lane.Lane`)."""
-
-    async def accept(
-        self, new: NewBatch, lines: Iterable[NewLine] | AsyncIterable[NewLine]
-    ) -> Batch: ...
-
-    async def batch(self, id: str, key: str) -> Batch | None: ...
-
-    async def batches(
-        self, key: str, dialect: str, kind: str, before: str | None, limit: int
-    ) -> list[Batch]: ...
-
-    def results(self, id: str, *, after_place: int = -1) -> AsyncIterator[Result]: ...
-
-    async def cancel(self, id: str, key: str) -> Batch | None: ...
-
-    async def delete(self, id: str, key: str) -> bool: ...
-
-    async def wait(self, id: str, key: str, seconds: float) -> Batch | None: ...
 
 
 class Kept(msgspec.Struct, omit_defaults=True):

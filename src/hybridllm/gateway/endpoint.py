@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from hybridllm.access.gate import Gate
 from hybridllm.batching.database import Database
 from hybridllm.batching.files import Files
+from hybridllm.batching.lane import Lane
 from hybridllm.batching.refusals import Refusals
 from hybridllm.batching.webhooks import Webhooks
 from hybridllm.engine.call import Answer, Call
@@ -14,7 +15,6 @@ from hybridllm.engine.counting import count_tokens
 from hybridllm.engine.embedding import embed
 from hybridllm.engine.way import Engine
 from hybridllm.errors import ErrorKind, RequestError
-from hybridllm.gateway.batching import Lane
 from hybridllm.gateway.deferred import DEADLINE, deferred
 from hybridllm.gateway.request import Request
 from hybridllm.ledger import Ledger

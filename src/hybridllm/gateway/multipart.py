@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Protocol
 
@@ -9,6 +10,9 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from hybridllm.errors import RequestError
+
+# What the parser finds wrong is told to the caller, not to the log.
+logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
 
 _FIELD_BYTES = 16_384
 _FIELDS = 50

@@ -55,6 +55,11 @@ class Ledger:
         """Told, from the ledger's thread, what has been learned of tokens a byte: soon after the
         start, at each flush, and every few seconds. To be set before `open`."""
 
+    @property
+    def store_url(self) -> str:
+        """The store that the journal is loaded into."""
+        return self._url
+
     def open(self) -> None:
         """Start the journal and the loading thread, which first adopts the journals of processes
         that died. Raises HybridError(UNAVAILABLE) if the journal cannot be written."""

@@ -1,0 +1,3 @@
+from tests.waiting import waiting_gateway
+
+__all__ = ["waiting_gateway"]
