@@ -52,7 +52,14 @@ def test_the_plan_as_json_in_each_dialect(ask, body):
     assert found["chain"][:2] == ["openai/gpt-4o-mini", "google/gemini-2.5-flash"]
     assert "gpt-4o-mini is the cheapest of 3 that meet the 0.90 bar (assumed)" in found["reason"]
     first = found["candidates"][0]
-    assert set(first) == {"model", "kept", "why", "expected_usd"}
+    assert set(first) == {
+        "model",
+        "kept",
+        "why",
+        "expected_usd",
+        "nominal_usd",
+        "cached_tokens",
+    }
     assert (first["model"], first["kept"]) == ("openai/gpt-4o-mini", True)
     assert 0 < float(first["expected_usd"]) < 0.0002
 
@@ -124,3 +131,45 @@ def test_what_is_no_request_is_refused(body):
 def test_a_file_that_is_not_there_is_refused(tmp_path):
     with pytest.raises(RequestError, match="Cannot read"):
         route(tmp_path / "missing.json", preset="guide")
+
+
+LONG = {
+    "model": "auto",
+    "messages": [
+        {"role": "system", "content": "You answer questions about the handbook. " * 1_800},
+        {"role": "user", "content": "What is the rule for leave?"},
+    ],
+}
+
+
+def test_a_warm_conversation_is_not_moved_to_what_is_only_nominally_cheaper(ask):
+    cold = ask(LONG, task="general")
+    assert cold["chain"][0] == "openai/gpt-4o"
+    warm = ask(LONG, task="general", warm=["claude-sonnet-4-6=20000"])
+    assert warm["chain"][:2] == ["anthropic/claude-sonnet-4-6", "openai/gpt-4o"]
+    assert "20,000 tokens cached" in warm["reason"]
+    assert "gpt-4o is nominally cheaper, but would pay full price" in warm["reason"]
+    kept, rival = warm["candidates"][:2]
+    assert (kept["cached_tokens"], rival["cached_tokens"]) == (20_000, 0)
+    assert float(kept["expected_usd"]) < float(rival["expected_usd"])
+    assert float(kept["nominal_usd"]) > float(rival["nominal_usd"])
+
+
+def test_what_is_cheaper_even_at_full_price_is_moved_to(ask):
+    moved = ask(LONG, task="classification", warm=["claude-sonnet-4-6=20000"])
+    assert moved["chain"][0] == "openai/gpt-4o-mini"
+    assert "moved from claude-sonnet-4-6" in moved["reason"]
+
+
+def test_the_table_shows_what_is_cached_and_what_it_would_cost_without(ask):
+    text = ask(LONG, task="general", warm=["claude-sonnet-4-6=20000"], json=False)
+    for part in ("cached", "nominal", "20,000", "$0.07173", "$0.01773"):
+        assert part in text
+
+
+@pytest.mark.parametrize("said", ["no-such-model=5", "gpt-4o", "gpt-4o=many"])
+def test_a_wrong_warm_model_is_told(ask, said):
+    with pytest.raises(RequestError) as refused:
+        ask(LONG, task="general", warm=[said])
+    assert said in refused.value.message and "MODEL=TOKENS" in (refused.value.remedy or "")
+    assert refused.value.field == "--warm"

@@ -17,6 +17,7 @@ from hybridllm.config import Config
 from hybridllm.config_file import load_config, resolve_providers
 from hybridllm.errors import RequestError
 from hybridllm.routing import Need, Plan, Router, World, need_of
+from hybridllm.routing.caching import Prospect, Warm
 from hybridllm.tasks import Named, TaskNamer
 from hybridllm.wire.dialect import RequestShape
 from hybridllm.wire.registry import get_dialect
@@ -32,13 +33,15 @@ def route(
     dialect: DialectName | None = None,
     model: str = "auto",
     assume_keys: bool | None = None,
+    warm: Annotated[list[str], Parameter(negative="", consume_multiple=False)] | None = None,
     json: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:
     """Show which models a request would be sent to, in which order, and why each was kept or not.
 
-    Nothing is sent and no key is needed. Example:
+    Nothing is sent and no key is needed. Examples:
 
         hybridllm route --task classification request.json
+        hybridllm route --task general --warm claude-sonnet-4-6=20000 request.json
 
     Parameters
     ----------
@@ -56,6 +59,9 @@ def route(
         The model's name where the dialect has it in the path (google).
     assume_keys
         Treat every provider as having a key [default: only if none has one].
+    warm
+        `MODEL=TOKENS`: that model's prompt cache holds so many tokens of the input, and answered
+        this conversation last (the first that is given). May be given again.
     json
         Print one JSON document.
     """
@@ -66,7 +72,13 @@ def route(
     facts = spoken.facts(body, shape)
     named = TaskNamer(settings).name(facts, task)
     providers, assumed = _providers(settings, assume_keys)
-    world = World(providers=providers, day=time.strftime("%Y-%m-%d", time.gmtime()))
+    held = _warm(warm or [], settings)
+    world = World(
+        providers=providers,
+        day=time.strftime("%Y-%m-%d", time.gmtime()),
+        previous=next(iter(held), None),
+        prospect=Prospect(size=max(1, facts.text_bytes), warm=held) if held else None,
+    )
     plan, refused = _planned(Router(settings), need_of(named, facts), world)
     if json:
         print_json(_document(plan))
@@ -83,6 +95,24 @@ def _read(path: Path) -> bytes:
         raise RequestError(
             f"Cannot read {path}: {e.strerror}.", remedy="Give a file, or - for standard input."
         ) from None
+
+
+def _warm(said: list[str], settings: Config) -> dict[str, Warm]:
+    """What models' caches hold, by id. Raises RequestError."""
+    found: dict[str, Warm] = {}
+    for each in said:
+        name, _, tokens = each.rpartition("=")
+        id = settings.catalog.names.get(name)
+        if id is None or not tokens.isdigit():
+            raise RequestError(
+                f"'--warm {each}' names no model and tokens."
+                if id is None
+                else f"'--warm {each}' has no number of tokens.",
+                field="--warm",
+                remedy="Write it as --warm MODEL=TOKENS; `hybridllm models` lists the models.",
+            )
+        found[id] = Warm(int(tokens))
+    return found
 
 
 def _providers(settings: Config, assume: bool | None) -> tuple[frozenset[str], bool]:
@@ -115,6 +145,8 @@ def _document(plan: Plan) -> dict[str, Any]:
                 "kept": verdict.kept,
                 "why": verdict.why,
                 "expected_usd": None if verdict.expected is None else dollars(verdict.expected),
+                "nominal_usd": None if verdict.nominal is None else dollars(verdict.nominal),
+                "cached_tokens": verdict.cached,
             }
             for verdict in plan.verdicts
         ],
@@ -128,11 +160,19 @@ def _show(plan: Plan, named: Named, refused: RequestError | None, assumed: bool)
     table.add_column("model", no_wrap=True)
     table.add_column("")
     table.add_column("expected", justify="right", no_wrap=True)
+    warm = any(verdict.cached for verdict in plan.verdicts)
+    if warm:
+        table.add_column("cached", justify="right", no_wrap=True)
+        table.add_column("nominal", justify="right", no_wrap=True)
     table.add_column("why")
     for verdict in plan.verdicts:
         expected = "" if verdict.expected is None else f"${dollars(verdict.expected)}"
         mark = "[green]kept[/green]" if verdict.kept else "[dim]-[/dim]"
-        table.add_row(escape(verdict.model), mark, expected, escape(verdict.why))
+        cells = [escape(verdict.model), mark, expected]
+        if warm:
+            nominal = "" if verdict.nominal is None else f"${dollars(verdict.nominal)}"
+            cells += [f"{verdict.cached:,}" if verdict.cached else "", nominal]
+        table.add_row(*cells, escape(verdict.why))
     out.print(table)
     if refused is None:
         out.print(f"\nchain   {escape(' → '.join(model.id for model in plan.chain))}")

@@ -12,13 +12,16 @@ class Verdict(Struct, kw_only=True, frozen=True):
 
     `kept`: it qualified, and the cheapest of those that did is the task's choice. `why` says so in
     words, or names the limit that it broke. `expected` is the expected cost of the request in
-    picodollars; None where no price is known.
+    picodollars, with `cached` tokens of it read from the model's prompt cache; `nominal` is what it
+    would cost with nothing cached. None where no price is known.
     """
 
     model: str
     kept: bool
     why: str
     expected: int | None
+    nominal: int | None = None
+    cached: int = 0
 
 
 class Plan(Struct, kw_only=True):

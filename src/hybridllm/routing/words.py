@@ -89,6 +89,8 @@ def verdict_of(look: Look, decision: Decision) -> Verdict:
         kept=kept or look is decision.stayed or (look is decision.requested and not look.block),
         why=_verdict_why(look, decision, kept),
         expected=look.expected,
+        nominal=None if look.expected is None else look.nominal,
+        cached=look.cached,
     )
 
 
