@@ -60,6 +60,7 @@ fuzz: setup ## damage requests, replies and streams for minutes
 
 memory: setup ## ten thousand cancelled streams and a million requests must leave nothing behind
 	HYBRIDLLM_CANCELLED=10000 HYBRIDLLM_REQUESTS=1000000 $(BIN)/python -m pytest -n 0 tests/faults/test_memory.py
+	HYBRIDLLM_RESULTS=100000 $(BIN)/python -m pytest -n 0 tests/gateway/test_waiting.py -k streamed
 
 check: setup
 	$(BIN)/ruff format --check .

@@ -26,6 +26,7 @@ COMMANDS = (
     "demo",
     "audit",
 )
+BATCHES = ("run", "list", "show", "cancel")
 REPORTS = ("spend", "savings", "impact", "levers")
 
 
@@ -49,8 +50,15 @@ def build(*, listing: bool = False) -> App:
         version_flags=["--version"],
     )
     report = App(name="report", help="What was spent, what was saved, and what it was worth.")
+    batch = App(name="batch", help="Work that can wait, at the price of batches.")
     program.command(report)
-    for group, prefix, names in ((program, "", COMMANDS), (report, "report_", REPORTS)):
+    program.command(batch)
+    groups = (
+        (program, "", COMMANDS),
+        (report, "report_", REPORTS),
+        (batch, "batch_", BATCHES),
+    )
+    for group, prefix, names in groups:
         for name in names:
             module = f"{prefix}{name}"
             help = _summary(module, name) if listing else None
@@ -63,7 +71,7 @@ app = build()
 
 def main() -> None:
     """The console script. Errors that we raise on purpose end in one line and exit status 2."""
-    listing = set(sys.argv[1:]) <= {"report", "--help", "-h"}
+    listing = set(sys.argv[1:]) <= {"report", "batch", "--help", "-h"}
     try:
         (build(listing=True) if listing else app)()
     except HybridError as e:
