@@ -10,6 +10,8 @@ from hybridllm.catalog.structs import Model, Quality, Task
 from hybridllm.config import Config
 from hybridllm.quality import Table, meets
 
+UNPRICED = 1 << 80
+
 
 class Candidate(Struct, frozen=True, kw_only=True):
     """A model for a task. `position` is its place in the task's lists and breaks ties of cost;
@@ -28,42 +30,29 @@ class Candidate(Struct, frozen=True, kw_only=True):
 class TaskTable(Struct, frozen=True, kw_only=True):
     """A task with all of its models in `listed`, each once: the first `candidates` of them are its
     candidates, and `fallbacks` are the places in `listed` of its fallbacks (a candidate may be a
-    fallback too, and then serves although it is below the bar). Of all that are listed, `lacking`
-    names the capabilities that some lack, `least_context` is the smallest context window and
-    `least_output` the smallest output limit."""
+    fallback too, and then serves although it is below the bar)."""
 
     task: Task
     ecosystem: str | None
     listed: tuple[Candidate, ...]
     candidates: int
     fallbacks: tuple[int, ...]
-    lacking: frozenset[str]
-    least_context: int
-    least_output: int
-
-
-CAPABILITIES = {
-    "tools": "tools",
-    "vision": "vision",
-    "documents": "documents",
-    "schema": "json_schema",
-}
-"""By the name of the limit, the field of `Model` that says that a model has it."""
 
 
 class Look(Struct, gc=False):
     """One request's look at one candidate. `block` names the limit (`filters.Limit.name`) that it
     breaks, "" if none, and `why` says so in words. Tokens are estimates in this model's own
-    tokens; `expected` is in picodollars, None where no price is known. `lasting` is the mean over
-    the requests that are expected to follow, where writing to a cache now saves later: candidates
-    are compared by it. `cached` are the tokens expected to be read from the model's prompt cache,
-    `nominal` is what the request would cost with nothing cached and nothing written."""
+    tokens; `expected` is in picodollars, None where no price is known. Candidates are compared by
+    `lasting`: the mean over the requests that are expected to follow, where writing to a cache now
+    saves later, else the same as `expected`, and more than any price where none is known. `cached`
+    are the tokens expected to be read from the model's prompt cache, `nominal` is what the request
+    would cost with nothing cached and nothing written."""
 
     candidate: Candidate
     input_tokens: int
     output_tokens: int
     expected: int | None = None
-    lasting: int | None = None
+    lasting: int = UNPRICED
     cached: int = 0
     nominal: int = 0
     block: str = ""
@@ -106,13 +95,6 @@ class Tables:
             ),
             candidates=len(candidates),
             fallbacks=tuple(models.index(model) for model in fallbacks),
-            lacking=frozenset(
-                name
-                for name, field in CAPABILITIES.items()
-                if not all(getattr(model, field) for model in models)
-            ),
-            least_context=min((model.context_window for model in models), default=0),
-            least_output=min((model.max_output_tokens for model in models), default=0),
         )
 
     def _models(self, ids: Iterable[str]) -> list[Model]:

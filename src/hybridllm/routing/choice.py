@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import IntEnum
+from operator import attrgetter
 
 from msgspec import Struct
 
@@ -22,7 +23,8 @@ from hybridllm.routing.candidates import Look
 _ABLE = ("", "latency")
 """Blocks of a look that could serve the request: latency is judged last."""
 
-_FAR = 1 << 80
+_by_cost = attrgetter("lasting")
+"""Expected cost, an unknown one last. Sorting is stable: of equals the task's own order stays."""
 
 
 class Standard(IntEnum):
@@ -61,24 +63,15 @@ def choose(looks: list[Look], candidates: int, fallbacks: Sequence[int]) -> Choi
         return None
     best = max(look.candidate.lower for look in able)
     top = [look for look in able if look.candidate.lower == best]
-    able.sort(key=lambda look: (-look.candidate.lower, *by_cost(look)))
-    return Choice(Standard.BELOW_BAR, sorted(top, key=by_cost), able)
-
-
-def by_cost(look: Look) -> tuple[int, int]:
-    """Expected cost, an unknown one last; then the task's own order."""
-    expected = look.lasting
-    if expected is None:
-        expected = look.expected
-    return (_FAR if expected is None else expected, look.candidate.position)
+    able.sort(key=lambda look: (-look.candidate.lower, look.lasting))
+    return Choice(Standard.BELOW_BAR, sorted(top, key=_by_cost), able)
 
 
 def _choice(standard: Standard, good: list[Look], ready: list[Look]) -> Choice:
     """Cheapest first; where any is of the preferred ecosystem, the others only follow."""
-    if len(good) > 1:
-        good.sort(key=by_cost)
+    good.sort(key=_by_cost)
     favoured = [look for look in good if look.candidate.favoured]
-    if favoured:
+    if favoured and len(favoured) < len(good):
         others = [look for look in good if not look.candidate.favoured]
         return Choice(standard, favoured, [*others, *ready])
     return Choice(standard, good, ready)
@@ -88,12 +81,14 @@ def chain_of(first: list[Look], rest: list[Look]) -> list[Look]:
     """`first` and then `rest`, each model once, with the second place given to the first model of
     another provider than the first's, so that an outage of one provider costs one failed attempt.
     """
-    chain: list[Look] = []
-    seen: set[str] = set()
-    for look in (*first, *rest):
-        if look.candidate.id not in seen:
-            seen.add(look.candidate.id)
-            chain.append(look)
+    if rest:
+        chain, seen = [], set()
+        for look in (*first, *rest):
+            if look.candidate.id not in seen:
+                seen.add(look.candidate.id)
+                chain.append(look)
+    else:
+        chain = first.copy()
     if len(chain) > 2:
         provider = chain[0].candidate.model.provider
         for place in range(1, len(chain)):

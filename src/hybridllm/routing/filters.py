@@ -7,13 +7,11 @@ Limits are of two kinds. A model that breaks a *hard* one cannot serve the reque
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
 
 from msgspec import Struct
 
 from hybridllm.errors import ErrorKind
-from hybridllm.routing.candidates import Candidate, Look, TaskTable
-from hybridllm.routing.cost import media_tokens
+from hybridllm.routing.candidates import Look
 from hybridllm.routing.need import Need
 from hybridllm.routing.world import World
 
@@ -112,59 +110,9 @@ Checks = tuple[tuple[str, Check], ...]
 
 HARD_CHECKS: Checks = tuple((limit.name, limit.check) for limit in HARD)
 
+STATIC_CHECKS: Checks = tuple(
+    (name, check) for name, check in HARD_CHECKS if name not in ("context", "output")
+)
+"""Those that look at no figure of the request, only at what kind of request it is."""
 
 ALL_CHECKS: Checks = tuple((limit.name, limit.check) for limit in LIMITS.values())
-
-
-def checks_for(need: Need, world: World, table: TaskTable, usual: int, *, stand: bool) -> Checks:
-    """The checks of the limits that this request can break at all on a model of `table`. `usual`
-    is the output that it is expected to take; `stand` says that all of the models do (`stands`)."""
-    wanted = need.max_output_tokens
-    lacking = table.lacking
-    # No tokenizer makes more tokens of a text than it has bytes.
-    most = need.text_bytes + media_tokens(need) + (usual if wanted is None else wanted)
-    return _checks(
-        not stand,
-        most > table.least_context,
-        wanted is not None and wanted > table.least_output,
-        need.tools and "tools" in lacking,
-        need.media > need.documents and "vision" in lacking,
-        need.documents > 0 and "documents" in lacking,
-        need.json_schema and "schema" in lacking,
-        bool(world.down),
-        need.task.max_latency_ms is not None,
-    )
-
-
-def stands(candidate: Candidate, world: World) -> bool:
-    """Whether there is a key for the model, and its provider still offers it."""
-    model = candidate.model
-    withdrawn = model.deprecated_on is not None and model.deprecated_on <= world.day
-    return model.provider in world.providers and not withdrawn
-
-
-@cache
-def _checks(
-    standing: bool,
-    context: bool,
-    output: bool,
-    tools: bool,
-    vision: bool,
-    documents: bool,
-    schema: bool,
-    down: bool,
-    latency: bool,
-) -> Checks:
-    judged = {
-        "key": standing,
-        "deprecation": standing,
-        "context": context,
-        "output": output,
-        "tools": tools,
-        "vision": vision,
-        "documents": documents,
-        "schema": schema,
-        "health": down,
-        "latency": latency,
-    }
-    return tuple((name, check) for name, check in ALL_CHECKS if judged[name])

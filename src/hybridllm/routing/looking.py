@@ -9,10 +9,11 @@ from __future__ import annotations
 from hybridllm.catalog.structs import Model
 from hybridllm.pricing import plain_cost, rates_for
 from hybridllm.routing.caching import Mark, input_cost, marks_for
-from hybridllm.routing.candidates import Candidate, Look
+from hybridllm.routing.candidates import UNPRICED, Candidate, Look
 from hybridllm.routing.cost import DayPrices, cached_tokens, media_tokens, usual_output
 from hybridllm.routing.filters import Checks
 from hybridllm.routing.need import Need
+from hybridllm.routing.sheets import Sheet
 from hybridllm.routing.world import World
 from hybridllm.tokens.kinds import percent_of_prose
 
@@ -44,6 +45,42 @@ class Looker:
         self._media = media_tokens(need)
         self._usual = usual_output(need, world)
         self._cold = not (world.warm_tokens or world.shared_tokens)
+
+    def over(self, sheet: Sheet) -> list[Look]:
+        """A look at each row, as `look` gives it: by figures alone where the request is far from
+        every limit of the model, by `look` itself where it may be at one."""
+        need, world = self._need, self._world
+        size, media, usual, choices = need.text_bytes, self._media, self._usual, need.choices
+        learned, wanted = self._learned, need.max_output_tokens
+        least, room = (0, usual) if wanted is None else (wanted, wanted)
+        warm = world.warm_model if world.warm_tokens else None
+        plain = world.prospect is None and not world.shared_tokens and not need.batch
+        resting = bool(world.down) or need.task.max_latency_ms is not None
+        looks: list[Look] = []
+        for candidate, id, block, why, ratio, window, limit, first_tier, fresh, rate in sheet:
+            if learned:
+                ratio = learned.get(id) or ratio
+            tokens_in = (size * ratio + 999) // 1000 + media
+            if tokens_in + room > window or least > limit or (resting and self._rests(id)):
+                looks.append(self.look(candidate))
+                continue
+            output = usual if usual <= limit else limit
+            if block:
+                look = Look(candidate, tokens_in, output, None, UNPRICED, 0, 0, block, why)
+            elif plain and tokens_in <= first_tier and id != warm:
+                cost = tokens_in * fresh + output * choices * rate
+                look = Look(candidate, tokens_in, output, cost, cost, 0, cost)
+            else:
+                look = Look(candidate, tokens_in, output)
+                self.price(look)
+            looks.append(look)
+        return looks
+
+    def _rests(self, id: str) -> bool:
+        """Whether the model is down, or usually slower than the task bears."""
+        most = self._need.task.max_latency_ms
+        slow = most is not None and self._world.latency_ms.get(id, 0) > most
+        return slow or id in self._world.down
 
     def look(self, candidate: Candidate) -> Look:
         """The first limit that the candidate breaks, or its expected cost."""
@@ -94,9 +131,10 @@ class Looker:
             look.cached = cached
         fresh, output = tokens_in - cached, look.output_tokens * need.choices
         if offer.plain and not need.batch:
-            look.expected = fresh * offer.fresh + cached * offer.cached + output * offer.output
-            look.nominal = look.expected + cached * (offer.fresh - offer.cached)
+            cost = fresh * offer.fresh + cached * offer.cached + output * offer.output
+            look.expected = look.lasting = cost
+            look.nominal = cost + cached * (offer.fresh - offer.cached)
         else:
             rates = rates_for(offer.price, tokens_in, need.batch)
-            look.expected = plain_cost(rates, fresh, cached, output)
+            look.expected = look.lasting = plain_cost(rates, fresh, cached, output)
             look.nominal = plain_cost(rates, tokens_in, 0, output)

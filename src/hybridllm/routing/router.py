@@ -10,15 +10,16 @@ from hybridllm.catalog.structs import Model
 from hybridllm.config import Config
 from hybridllm.errors import RequestError
 from hybridllm.routing.caching import Mark
-from hybridllm.routing.candidates import Look, Tables, TaskTable
+from hybridllm.routing.candidates import Look, Tables
 from hybridllm.routing.choice import chain_of, choose
-from hybridllm.routing.cost import DayPrices, usual_output
+from hybridllm.routing.cost import DayPrices
 from hybridllm.routing.decision import Decision
-from hybridllm.routing.filters import ALL_CHECKS, HARD_CHECKS, Checks, checks_for, stands
+from hybridllm.routing.filters import ALL_CHECKS, HARD_CHECKS, Checks
 from hybridllm.routing.looking import Looker
 from hybridllm.routing.need import Need
 from hybridllm.routing.plan import Plan, Verdict
 from hybridllm.routing.refusals import no_candidate, not_as_asked
+from hybridllm.routing.sheets import Sheets
 from hybridllm.routing.words import reason_of, verdict_of
 from hybridllm.routing.world import World
 
@@ -37,9 +38,7 @@ class Router:
         marked = {name for name, spec in specs.items() if spec.dialect == MARKED}
         marked |= {name for name, one in config.providers.items() if one.dialect == MARKED}
         self._prices = DayPrices(frozenset(marked))
-        self._standing_on = ""
-        self._standing_with: frozenset[str] = frozenset()
-        self._standing: dict[str, bool] = {}
+        self._sheets = Sheets()
 
     def plan(self, need: Need, world: World) -> Plan:
         """The chain to try and why, without verdicts.
@@ -78,10 +77,8 @@ class Router:
 
     def _decide(self, need: Need, world: World) -> Decision:
         table = self._tables[need.task.name]
-        stand = self._all_stand(table, world)
-        checks = checks_for(need, world, table, usual_output(need, world), stand=stand)
-        looker = Looker(checks, need, world, self._prices)
-        looks = [looker.look(one) for one in table.listed]
+        sheet = self._sheets.of(table, need, world, self._prices.on(world.day))
+        looks = Looker(ALL_CHECKS, need, world, self._prices).over(sheet)
         decision = Decision(
             need=need,
             world=world,
@@ -95,17 +92,6 @@ class Router:
             decision.chain = chain_of(decision.choice.kept, decision.choice.rest)
             self._stay(decision)
         return decision
-
-    def _all_stand(self, table: TaskTable, world: World) -> bool:
-        """Whether no model of the task needs the checks that do not depend on the request, found
-        once a day and set of providers."""
-        if world.day != self._standing_on or world.providers != self._standing_with:
-            self._standing_on, self._standing_with, self._standing = world.day, world.providers, {}
-        name = table.task.name
-        found = self._standing.get(name)
-        if found is None:
-            found = self._standing[name] = all(stands(one, world) for one in table.listed)
-        return found
 
     def _obey(self, decision: Decision, requested: str) -> None:
         """The model that the caller asked for by name, first whatever its price, quality and

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from hybridllm.money import dollars
 from hybridllm.routing.candidates import Candidate, Look
 from hybridllm.routing.choice import Standard
@@ -42,15 +44,15 @@ def _why(decision: Decision) -> str:
     choice = decision.choice
     if choice is None:
         raise ValueError("a decision without a choice has no reason")
-    first, bar = choice.kept[0].candidate, _bar(decision)
+    if choice.standard is Standard.BELOW_BAR:
+        best, bar = choice.kept[0].candidate, _bar(decision)
+        return f"is the best that can serve this, {_score(best)}, though nothing reaches {bar}"
     cheapest = _cheapest(decision, len(choice.kept))
     if choice.standard is Standard.CANDIDATES:
         return cheapest + _with_cached(decision.chain[0])
     if choice.standard is Standard.FALLBACKS:
         return f"is a fallback, since no candidate can serve this, and {cheapest}"
-    if choice.standard is Standard.SLOW:
-        return f"is slower than the task's limit, but nothing faster serves this, and {cheapest}"
-    return f"is the best that can serve this, {_score(first)}, though nothing reaches {bar}"
+    return f"is slower than the task's limit, but nothing faster serves this, and {cheapest}"
 
 
 def _spared(decision: Decision) -> str:
@@ -69,16 +71,17 @@ def _with_cached(look: Look) -> str:
 def _cheapest(decision: Decision, kept: int) -> str:
     """`is the cheapest of 3 that meet the 0.90 bar (assumed)`."""
     first = decision.chain[0].candidate
-    of = f" of the preferred ecosystem {decision.table.ecosystem}" if first.favoured else ""
-    basis = f" ({_basis(first)})" if decision.need.task.bar > 0 else ""
-    meet = f" {_bar(decision)}{basis}" if basis else ""
-    if kept == 1:
-        return f"is the only one{of} that meets{meet}" if meet else f"is the only one{of} that fits"
-    return (
-        f"is the cheapest of {kept}{of} that meet{meet}"
-        if meet
-        else (f"is the cheapest of {kept}{of} that fit")
-    )
+    ecosystem = decision.table.ecosystem if first.favoured else None
+    return _cheapest_of(kept, ecosystem, decision.need.task.bar, _basis(first))
+
+
+@lru_cache(maxsize=1_000)
+def _cheapest_of(kept: int, ecosystem: str | None, bar: float, basis: str) -> str:
+    which = f" of the preferred ecosystem {ecosystem}" if ecosystem is not None else ""
+    what = f"the cheapest of {kept}" if kept > 1 else "the only one"
+    verb, ending = ("meet" if bar > 0 else "fit"), ("" if kept > 1 else "s")
+    against = f" the {bar:.2f} bar ({basis})" if bar > 0 else ""
+    return f"is {what}{which} that {verb}{ending}{against}"
 
 
 def verdict_of(look: Look, decision: Decision) -> Verdict:
