@@ -1,0 +1,58 @@
+"""A number in the answer is the expected one, within a tolerance."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal, InvalidOperation
+from typing import Any, ClassVar, Literal
+
+from hybridllm.evals.grading import RIGHT, Grade, Grader, wrong
+
+_NUMBER = re.compile(
+    r"(?<![\w.])[-+−]?(?:(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?|\.\d+)(?:[eE][-+]?\d{1,3})?"
+)
+
+
+class Numeric(Grader, frozen=True, kw_only=True):
+    """`expected`: a number. The answer's `last` number counts (a reasoning ends in its result), or
+    its `first`; with `only`, the answer must be a number and nothing else. It may be off by
+    `tolerance`, or by `relative` (a share of the expected number), whichever is more."""
+
+    kind: ClassVar[str] = "numeric"
+    tolerance: float = 0.0
+    relative: float = 0.0
+    take: Literal["last", "first", "only"] = "last"
+
+    def expect(self, expected: Any) -> Decimal:
+        if self.tolerance < 0 or self.relative < 0:
+            raise ValueError("cannot be within a negative tolerance")
+        try:
+            found = Decimal(str(expected).strip().replace(",", ""))
+        except InvalidOperation:
+            found = Decimal("NaN")
+        if isinstance(expected, bool) or not found.is_finite():
+            raise ValueError("must be a number")
+        return found
+
+    def grade(self, answer: str, expected: Any) -> Grade:
+        found = _numbers(answer)
+        if self.take == "only" and (len(found) != 1 or found[0][0] != answer.strip()):
+            return wrong("the answer is not a number alone")
+        if not found:
+            return wrong("no number in the answer")
+        said = found[0 if self.take == "first" else -1][1]
+        allowed = max(Decimal(str(self.tolerance)), Decimal(str(self.relative)) * abs(expected))
+        return RIGHT if abs(said - expected) <= allowed else wrong("another number")
+
+
+def _numbers(text: str) -> list[tuple[str, Decimal]]:
+    """What is written and what it says; `1,234.5`, `-3`, `.5` and `1e6` are numbers."""
+    found = []
+    for match in _NUMBER.finditer(text):
+        written = match.group()
+        plain = written.replace(",", "").replace("−", "-")
+        try:
+            found.append((written, Decimal(plain)))
+        except InvalidOperation:
+            continue
+    return found
