@@ -7,13 +7,14 @@ import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator
+from functools import partial
 
 import pytest
 
 from hybridllm.batching.structs import NewLine
 from hybridllm.errors import ErrorKind, HybridError, RequestError
 from hybridllm.providers.batches.api import Outcome
-from hybridllm.store import open_store
+from hybridllm.store import batch_jobs, open_store
 from hybridllm.store.schema import batch_lines, batch_requests, batches
 from tests.batching.fakes import FakeJob, FakeProvider, refusal
 from tests.batching.lanes import KEY, Home, accepted, chat, lines, names, new
@@ -184,6 +185,17 @@ async def test_a_job_whose_acknowledgement_was_lost_is_not_sent_twice(
     assert ended.answered == 5
     assert provider.calls["submit"] == 1
     assert len(provider.billed) == 5 == len(home.rows())
+
+
+async def test_a_job_that_is_taken_while_it_is_looked_at_is_not_doubted(home: Home) -> None:
+    batch = await accepted(home, 1)
+    await home.turn()
+    driver = home.lane.driver
+    (job,) = await driver._desk.read(partial(batch_jobs.jobs_in, states=("submitted",)))
+    await driver._attend(job._replace(state="claimed", next_at=0))  # as it was read before
+    (same,) = await driver._desk.read(partial(batch_jobs.jobs_in, states=("submitted",)))
+    assert same == job
+    assert (await home.ended(batch.id)).answered == 1
 
 
 async def test_where_no_tags_are_kept_the_results_tell_whose_job_it_is(

@@ -161,7 +161,8 @@ class LaneMachine(RuleBasedStateMachine):
         }
         for attempt, usage in billed.items():
             row = rows[attempt]
-            assert row.outcome in ("ok", "unknown")
+            # A live call whose process died before the answer came is there all the same.
+            assert row.outcome in ("ok", "unknown", "cancelled")
             if row.outcome == "ok":
                 assert row.output_tokens == usage.output_tokens
         assert {a for a, row in rows.items() if row.outcome == "ok"} <= set(billed)

@@ -194,9 +194,9 @@ class Driver:
             return
         if job.state == "claimed":
             if ("submit", job.model, job.dialect) not in self._tasks:
-                # Its submission failed at something that nobody foresaw.
-                doubt = partial(record_doubt, desk=self._desk, job=job.id, why="left")
-                await self._desk.write("doubt", doubt)
+                # Its submission failed at something that nobody foresaw, unless it has ended since
+                # the job was read.
+                await self._desk.write("doubt", partial(_doubt_left, desk=self._desk, job=job.id))
         elif job.state == "doubtful":
             self._start(job.id, self._guarded(job, self._finder.look(job)))
         elif job.state == "submitted":
@@ -329,6 +329,12 @@ class Driver:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self.asker.finish(0.0)
+
+
+def _doubt_left(connection: Connection, desk: Desk, job: str) -> None:
+    row = sql.find_job(connection, job)
+    if row is not None and row.state == "claimed":
+        record_doubt(connection, desk, job, "left")
 
 
 def _told(error: BaseException) -> str:
