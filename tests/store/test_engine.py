@@ -5,25 +5,65 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import inspect, text
+from sqlalchemy import Engine, inspect, text
 
 from hybridllm.errors import ConfigError, ErrorKind, HybridError
 from hybridllm.ledger.record import Attempt
 from hybridllm.store import open_store, schema, writing
-from hybridllm.store.engine import parse_url
+from hybridllm.store.engine import HEAD, parse_url
 
 
-def test_migrations_make_exactly_the_schema(store_url: str) -> None:
-    engine = open_store(store_url)
+def test_a_new_store_and_a_migrated_one_are_the_same(
+    store_url: str, migrated: Callable[[str], Engine]
+) -> None:
+    """Tables, columns with their types and defaults, keys and indexes."""
+    first = open_store(store_url)
+    new = layout(first)
+    with first.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), schema.metadata) == []
+    first.dispose()
+    engine = migrated("head")
+    assert layout(engine) == new
     with engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), schema.metadata) == []
     engine.dispose()
+
+
+@pytest.mark.parametrize("version", [f"{n:04}" for n in range(1, int(HEAD))])
+def test_an_older_store_is_brought_up(
+    store_url: str, migrated: Callable[[str], Engine], version: str
+) -> None:
+    migrated(version).dispose()
+    engine = open_store(store_url)
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT version_num FROM alembic_version")).all() == [
+            (HEAD,)
+        ]
+        assert compare_metadata(MigrationContext.configure(connection), schema.metadata) == []
+    engine.dispose()
+
+
+def layout(engine: Engine) -> dict[str, object]:
+    """What there is, in an order that does not depend on when a column was added."""
+    found = inspect(engine)
+    return {
+        table: (
+            sorted(
+                (c["name"], str(c["type"]), c["nullable"], c["default"])
+                for c in found.get_columns(table)
+            ),
+            found.get_pk_constraint(table)["constrained_columns"],
+            sorted((i["column_names"], i["unique"]) for i in found.get_indexes(table)),
+        )
+        for table in sorted(found.get_table_names())
+    }
 
 
 def test_the_attempts_table_has_a_column_for_each_field_of_an_attempt() -> None:
@@ -83,20 +123,35 @@ def test_sqlite_survives_a_crash_without_waiting_for_the_disk_each_time(tmp_path
 
 
 def test_a_failed_migration_leaves_nothing_behind(
-    store_url: str, monkeypatch: pytest.MonkeyPatch
+    store_url: str, migrated: Callable[[str], Engine], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from alembic.operations import Operations
 
+    old = migrated("0002")
     make = Operations.create_table
 
-    def fail_at_the_last(self: Operations, name: str, *columns: object) -> object:
-        if name == "loaded":
+    def fail(self: Operations, name: str, *columns: object, **options: object) -> object:
+        if name == "batch_files":
             raise OSError("the machine goes down")
-        return make(self, name, *columns)  # type: ignore[arg-type]
+        return make(self, name, *columns, **options)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patch:
-        patch.setattr(Operations, "create_table", fail_at_the_last)
+        patch.setattr(Operations, "create_table", fail)
         with pytest.raises(HybridError, match="the machine goes down"):
+            open_store(store_url)
+    assert "batches" not in inspect(old).get_table_names()
+    old.dispose()
+    engine = open_store(store_url)
+    assert set(inspect(engine).get_table_names()) >= {"attempts", "hourly", "batch_files"}
+    engine.dispose()
+
+
+def test_a_store_that_could_not_be_made_whole_is_not_there(
+    store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("hybridllm.store.engine._VERSION_TABLE", "CREATE NONSENSE")
+        with pytest.raises(HybridError):
             open_store(store_url)
     engine = open_store(store_url)
     assert set(inspect(engine).get_table_names()) >= {"attempts", "hourly", "loaded"}

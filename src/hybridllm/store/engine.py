@@ -14,9 +14,16 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, m
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from hybridllm.errors import ConfigError, ErrorKind, HybridError
+from hybridllm.store.schema import metadata
 
 HEAD = "0006"
 """The newest migration. Knowing it here spares importing Alembic when nothing is to be done."""
+
+_VERSION_TABLE = (
+    "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL, "
+    "CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num))"
+)
+"""As Alembic makes it."""
 
 _BUSY_SECONDS = 30.0
 _BEGIN = "hybridllm_begin"
@@ -157,28 +164,41 @@ def _ssl_context(mode: str | tuple[str, ...]) -> ssl.SSLContext | None:
 
 
 def _migrate(engine: Engine) -> None:
+    """Make a new store as the schema says, at once; bring an older one up to it by migrations.
+    That both come to the same is tested. Only the latter needs Alembic, whose import takes longer
+    than all else that is done at a first start."""
     with engine.connect() as connection:
         if _version(connection) == HEAD:
             return
+    with writing(engine) as connection:
+        if engine.dialect.name == "postgresql":
+            connection.execute(text(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})"))
+        version = _version(connection)
+        if version is None:
+            metadata.create_all(connection, checkfirst=False)
+            connection.execute(text(_VERSION_TABLE))
+            connection.execute(text(f"INSERT INTO alembic_version VALUES ('{HEAD}')"))
+        elif version != HEAD:
+            _upgrade(connection)
+
+
+def _upgrade(connection: Connection) -> None:
     from alembic import command
     from alembic.config import Config
     from alembic.util import CommandError
 
     config = Config()
     config.set_main_option("script_location", "hybridllm.store:migrations")
-    with writing(engine) as connection:
-        if engine.dialect.name == "postgresql":
-            connection.execute(text(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})"))
-        config.attributes["connection"] = connection
-        try:
-            command.upgrade(config, "head")
-        except CommandError as e:
-            raise ConfigError(
-                "The store was written by a newer version of hybridllm "
-                f"(schema {_version(connection)}, this one knows {HEAD}).",
-                field="ledger.store",
-                remedy="Upgrade hybridllm, or name another store.",
-            ) from e
+    config.attributes["connection"] = connection
+    try:
+        command.upgrade(config, "head")
+    except CommandError as e:
+        raise ConfigError(
+            "The store was written by a newer version of hybridllm "
+            f"(schema {_version(connection)}, this one knows {HEAD}).",
+            field="ledger.store",
+            remedy="Upgrade hybridllm, or name another store.",
+        ) from e
 
 
 def _version(connection: Connection) -> str | None:
