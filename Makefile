@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: setup demo test fuzz memory bench bench-quick bench-profile month chaos clients claude-code check format clean
+.PHONY: setup demo test explore fuzz memory bench bench-quick bench-profile month month-batched chaos clients claude-code check format clean
 .DEFAULT_GOAL := help
 
 help: ## what can be made
@@ -22,7 +22,13 @@ demo: setup ## watch the guide's month at 1:1000, twice, once through an outage
 	$(BIN)/hybridllm demo
 
 test: check ## format, lint, types, floor plan, then every test
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest $(BY_FILE)
+
+# By file, so that the servers which a file's tests share are started once.
+BY_FILE := -n 2 --dist loadfile --no-loadscope-reorder
+
+explore: setup ## the tests that make up their own examples, with new ones
+	$(BIN)/python -m pytest $(BY_FILE) -m hypothesis --hypothesis-profile=default
 
 bench: setup ## the gateway beside its peers, twenty minutes; writes benchmarks/RESULTS.md
 	$(BIN)/python -m benchmarks.gateway.run
@@ -38,6 +44,9 @@ bench-audit: setup ## the audit of ten million rows beside a bare DuckDB group-b
 
 month: setup ## replay the guide's whole month, 660,000 calls, and check the ledger to the picodollar
 	$(BIN)/python benchmarks/month.py
+
+month-batched: setup ## the month at 1:100 through the lane, with two tasks that can wait, then with all
+	$(BIN)/python -m benchmarks.month_batched
 
 chaos: setup ## kill the gateway a thousand times under load, and reconcile every call
 	HYBRIDLLM_KILLS=1000 $(BIN)/python -m pytest -n 0 tests/faults/test_kill.py
@@ -56,7 +65,7 @@ $(CLAUDE_CODE):
 		@anthropic-ai/claude-code@2.1.197
 
 fuzz: setup ## damage requests, replies and streams for minutes
-	HYBRIDLLM_FUZZ=20000 $(BIN)/python -m pytest -n 2 tests/wire/test_fuzz.py
+	HYBRIDLLM_FUZZ=20000 $(BIN)/python -m pytest -n 2 --hypothesis-profile=default tests/wire/test_fuzz.py
 
 memory: setup ## ten thousand cancelled streams and a million requests must leave nothing behind
 	HYBRIDLLM_CANCELLED=10000 HYBRIDLLM_REQUESTS=1000000 $(BIN)/python -m pytest -n 0 tests/faults/test_memory.py
