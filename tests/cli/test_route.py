@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from hybridllm.cli import app
 from hybridllm.cli.route import route
 from hybridllm.errors import RequestError
 from hybridllm.wire.telling import dialect_of
@@ -99,7 +100,8 @@ def test_a_request_that_nothing_serves_still_shows_every_candidate(tmp_path, cap
 def test_a_request_from_standard_input(monkeypatch, capsys):
     body = io.BytesIO(json.dumps(OPENAI).encode())
     monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=body))
-    route(Path("-"), task="extraction", preset="guide", json=True)
+    words = ["route", "-", "--task", "extraction", "--preset", "guide", "--json"]
+    app(words, result_action="return_value")
     assert json.loads(capsys.readouterr().out)["task"] == "extraction"
 
 

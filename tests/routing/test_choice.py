@@ -207,3 +207,9 @@ def test_a_plan_and_its_explanation_are_one_decision():
     assert short.verdicts == []
     long.verdicts = []
     assert short == long
+
+
+@pytest.mark.parametrize(("bar", "said"), [(0.9, "0.90"), (0.9999, "0.9999"), (0.925, "0.925")])
+def test_a_bar_is_named_as_it_is(bar, said):
+    one = config(m("a"), quality={"a": 0.5}, bar=bar)
+    assert f"nothing reaches the {said} bar" in Router(one).plan(need(one), world()).reason

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,6 +10,7 @@ from cyclopts import Parameter
 from rich.markup import escape
 from rich.table import Table
 
+from hybridllm.cli.inputs import Source, read_source
 from hybridllm.cli.output import dollars, print_json
 from hybridllm.cli.tables import console
 from hybridllm.config import Config
@@ -25,7 +25,7 @@ from hybridllm.wire.telling import DialectName, dialect_of
 
 
 def route(
-    request: Path,
+    request: Source,
     *,
     task: str | None = None,
     preset: str | None = None,
@@ -66,7 +66,7 @@ def route(
         Print one JSON document.
     """
     settings = load_config(str(config) if config else None, preset)
-    body = sys.stdin.buffer.read() if str(request) == "-" else _read(request)
+    body = read_source(request)
     spoken = get_dialect(dialect or dialect_of(body))
     shape = RequestShape(model=model) if spoken.name == "google" else RequestShape()
     facts = spoken.facts(body, shape)
@@ -86,15 +86,6 @@ def route(
         _show(plan, named, refused, assumed)
     if refused is not None:
         raise SystemExit(2)
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as e:
-        raise RequestError(
-            f"Cannot read {path}: {e.strerror}.", remedy="Give a file, or - for standard input."
-        ) from None
 
 
 def _warm(said: list[str], settings: Config) -> dict[str, Warm]:

@@ -7,6 +7,7 @@ from hybridllm.money import PICODOLLARS
 from hybridllm.reports.review import Moved, Review
 from hybridllm.reports.review_catalog import LimitChange, PriceChange, Withdrawal
 from hybridllm.reports.review_routes import Proposal, Route
+from hybridllm.routing.words import named_bar
 
 _RATE = 1_000_000
 """Picodollars a token of one dollar per million tokens."""
@@ -93,7 +94,7 @@ def limit_words(change: LimitChange) -> str:
 def moved_words(one: Moved) -> str:
     """A measured quality beside what was assumed."""
     before = "" if one.assumed is None else f"assumed {one.assumed:.2f}, "
-    bar = "" if one.bar is None else f", {'meets' if one.meets else 'below'} the {one.bar:.2f} bar"
+    bar = "" if one.bar is None else f", {'meets' if one.meets else 'below'} {named_bar(one.bar)}"
     when = f" on {one.at}" if one.at else ""
     return (
         f"{before}measured {one.value:.3f} (at least {one.lower:.3f}, {one.samples:,} samples"

@@ -80,7 +80,7 @@ def _cheapest_of(kept: int, ecosystem: str | None, bar: float, basis: str) -> st
     which = f" of the preferred ecosystem {ecosystem}" if ecosystem is not None else ""
     what = f"the cheapest of {kept}" if kept > 1 else "the only one"
     verb, ending = ("meet" if bar > 0 else "fit"), ("" if kept > 1 else "s")
-    against = f" the {bar:.2f} bar ({basis})" if bar > 0 else ""
+    against = f" {named_bar(bar)} ({basis})" if bar > 0 else ""
     return f"is {what}{which} that {verb}{ending}{against}"
 
 
@@ -162,7 +162,13 @@ def _basis(candidate: Candidate) -> str:
 
 
 def _bar(decision: Decision) -> str:
-    return f"the {decision.need.task.bar:.2f} bar"
+    return named_bar(decision.need.task.bar)
+
+
+def named_bar(bar: float) -> str:
+    """`the 0.90 bar`; in full where two digits would say something else."""
+    short = f"{bar:.2f}"
+    return f"the {short if float(short) == bar else repr(bar)} bar"
 
 
 def _short(id: str) -> str:
