@@ -396,6 +396,37 @@ to be delivered at `next_at`, Unix microseconds), `told` or `given_up`. `id` is 
 same at every attempt."""
 
 
+SCORE_KEY = ("task", "model", "variant", "run", "sample", "metric")
+
+scores = Table(
+    "scores",
+    metadata,
+    *(Column(name, Text, primary_key=True) for name in SCORE_KEY),
+    _integer("score"),
+    _integer("weight"),
+    _text("grader"),
+    _text("source"),
+    _integer("at"),
+    _text("request_id"),
+    _integer("cost"),
+)
+"""What answers were worth: a row for each that was judged, the fields of `store.scores.Score`, with
+`score` in millionths and `weight` in thousandths. The key counts a sample once in a run."""
+
+SUM_KEY = ("task", "model", "variant", "metric", "source", "run", "week")
+SUM_TOTALS = ("n", "weight", "weight_squares", "total", "squares", "cost", "last_at")
+
+score_sums = Table(
+    "score_sums",
+    metadata,
+    *(Column(name, Text, primary_key=True) for name in SUM_KEY[:-1]),
+    Column("week", BigInteger, primary_key=True, autoincrement=False),
+    *(_integer(name) for name in SUM_TOTALS),
+)
+"""The sums of `scores` by cell, run and week, as `store.scores.Sums` says. They change in the
+transaction that inserts the rows."""
+
+
 def split(picodollars: int) -> tuple[int, int]:
     """(micro, pico) of an amount."""
     return divmod(picodollars, PICO_PER_MICRO)
