@@ -27,6 +27,7 @@ COMMANDS = (
     "audit",
 )
 BATCHES = ("run", "list", "show", "cancel")
+EVALS = ("run",)
 REPORTS = ("spend", "savings", "impact", "levers")
 
 
@@ -52,11 +53,14 @@ def build(*, listing: bool = False) -> App:
     report = App(name="report", help="What was spent, what was saved, and what it was worth.")
     batch = App(name="batch", help="Work that can wait, at the price of batches.")
     program.command(report)
+    evals = App(name="eval", help="How good each model is at each task, measured.")
     program.command(batch)
+    program.command(evals)
     groups = (
         (program, "", COMMANDS),
         (report, "report_", REPORTS),
         (batch, "batch_", BATCHES),
+        (evals, "eval_", EVALS),
     )
     for group, prefix, names in groups:
         for name in names:
@@ -71,7 +75,7 @@ app = build()
 
 def main() -> None:
     """The console script. Errors that we raise on purpose end in one line and exit status 2."""
-    listing = set(sys.argv[1:]) <= {"report", "batch", "--help", "-h"}
+    listing = set(sys.argv[1:]) <= {"report", "batch", "eval", "--help", "-h"}
     try:
         (build(listing=True) if listing else app)()
     except HybridError as e:

@@ -1,0 +1,53 @@
+"""What a run has found of each model: score, how sure, of how many, for how much."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from msgspec import Struct
+
+from hybridllm.evals.grading import Grade
+from hybridllm.evals.sets import Sample
+from hybridllm.quality import wilson
+
+CONFIDENCE = 0.95
+
+
+class Result(Struct, frozen=True, kw_only=True):
+    """One model at the task. `score` is the mean of its answers' scores by weight, `lower` and
+    `upper` its confidence interval, None without answers; `failed` got no answer, `ungraded` an
+    answer that its judge gave no grade; `cut` were ended by the limit of length (graded as they
+    were). `cost` is picodollars of everything that was called for it, judges included. `figures`
+    are those of its graders besides."""
+
+    model: str
+    n: int
+    score: float | None
+    lower: float | None
+    upper: float | None
+    cost: int
+    failed: int = 0
+    ungraded: int = 0
+    cut: int = 0
+    stopped: str = ""
+    figures: dict[str, float] = {}
+
+
+def interval(scores: Sequence[float], weights: Sequence[float]) -> tuple[float, float, float]:
+    """(mean by weight, lower, upper). The interval is Wilson's, of as many equal samples as the
+    weights are worth (L. Kish, Survey Sampling, 1965: the square of their sum over the sum of their
+    squares); for scores between 0 and 1 it is wider than need be."""
+    total = sum(weights)
+    mean = min(1.0, sum(s * w for s, w in zip(scores, weights, strict=True)) / total)
+    worth = max(1, int(total * total / sum(w * w for w in weights) + 1e-9))
+    return mean, *wilson(mean * worth, worth, CONFIDENCE)
+
+
+def figures_of(samples: Mapping[str, Sample], grades: Mapping[str, Grade]) -> dict[str, float]:
+    """What the graders say of all answers together, where there is one kind of grader."""
+    kinds = {type(samples[id].grader) for id in grades}
+    if len(kinds) != 1:
+        return {}
+    graded: list[tuple[Any, Grade]] = [(samples[id].expected, grades[id]) for id in grades]
+    return samples[next(iter(grades))].grader.summary(graded)
