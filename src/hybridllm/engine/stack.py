@@ -27,6 +27,7 @@ from hybridllm.engine.runtime import open_runtime
 from hybridllm.engine.way import Engine
 from hybridllm.errors import ErrorKind, HybridError, ProviderError, RequestError
 from hybridllm.ledger import Ledger
+from hybridllm.ledger.feedback import Taken, made, take_feedback
 from hybridllm.ledger.paths import store_url
 from hybridllm.money import PICODOLLARS
 from hybridllm.wire.conversation import (
@@ -250,13 +251,30 @@ class Stack:
             tags="" if tags is None else msgspec.json.encode(tags).decode(),
         )
         if self._engine is None:
-            raise HybridError(
-                "The stack is not open.", remedy="Use it as `async with Stack() as stack:`."
-            )
+            raise _not_open()
         answer = await self._engine.answer(call)
         if answer.stream is not None:
             return ChatStream(_receipt(answer), answer.stream)
         return _reply(answer)
+
+    async def feedback(
+        self,
+        request_id: str,
+        *,
+        score: float | None = None,
+        thumb: Literal["up", "down"] | None = None,
+        comment: str | None = None,
+    ) -> Taken:
+        """Say how good the answer of a request was: a `score` in 0..1 or a `thumb`. It counts for
+        the request's task and model, once. Raises RequestError."""
+        said = made(request_id, score, thumb, comment)
+        if self._ledger is None:
+            raise _not_open()
+        return await asyncio.to_thread(take_feedback, self._ledger, said, "default")
+
+
+def _not_open() -> HybridError:
+    return HybridError("The stack is not open.", remedy="Use it as `async with Stack() as stack:`.")
 
 
 def usd(picodollars: int) -> Decimal:

@@ -11,6 +11,7 @@ from hybridllm.gateway import (
     anthropic,
     anthropic_batches,
     deferred,
+    feedback,
     google,
     google_batches,
     manage,
@@ -38,6 +39,7 @@ class Gateway:
             **openai_batches.ENDPOINTS,
             **anthropic.ENDPOINTS,
             **anthropic_batches.ENDPOINTS,
+            **feedback.ENDPOINTS,
             **manage.ENDPOINTS,
         }
 

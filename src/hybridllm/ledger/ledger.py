@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Condition, Thread
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,7 @@ from hybridllm.ledger.record import Attempt, Intent
 from hybridllm.tokens.calibration import Tables, tables_of
 
 if TYPE_CHECKING:
-    from sqlalchemy import Engine
+    from sqlalchemy import Connection, Engine
 
     from hybridllm.ledger.loader import RunLoader
 
@@ -105,6 +106,15 @@ class Ledger:
         self.flush()
         with self._connected().connect() as connection:
             return find_attempts(connection, request_id)
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A transaction of the store. Raises HybridError(UNAVAILABLE) when that cannot be reached.
+        Blocks, as `flush` does."""
+        from hybridllm.store import writing
+
+        with writing(self._connected()) as connection:
+            yield connection
 
     def close(self) -> None:
         """Load what is left and end the run. If the store is down, the journal stays for the next

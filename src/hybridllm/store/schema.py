@@ -426,6 +426,19 @@ score_sums = Table(
 """The sums of `scores` by cell, run and week, as `store.scores.Sums` says. They change in the
 transaction that inserts the rows."""
 
+feedback = Table(
+    "feedback",
+    metadata,
+    Column("request_id", Text, primary_key=True),
+    _text("key"),
+    _integer("at"),
+    _integer("score"),
+    _text("comment"),
+    Index("feedback_by_time", "at"),
+)
+"""What callers said of answers: `score` in millionths, `at` in Unix microseconds. The score itself
+counts in `scores`."""
+
 
 def split(picodollars: int) -> tuple[int, int]:
     """(micro, pico) of an amount."""
