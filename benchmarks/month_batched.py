@@ -80,7 +80,7 @@ def replay(home: Path, scale: int, marked: tuple[str, ...], console: Console) ->
             answered = time.perf_counter() - begun
         counts = simulators.counts()
     wrong = check(gateway.ledger, month, generated(counts), scale, right)
-    cost, faults = look(store, load_config(gateway.config, "guide"), marked)
+    cost, faults = look(store, load_config(str(gateway.config), "guide"), marked)
     store.dispose()
     return Found(cost, wrong + faults, accepted, answered, month.total)
 

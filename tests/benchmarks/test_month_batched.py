@@ -30,7 +30,7 @@ def test_the_month_in_which_every_task_may_wait_costs_no_more_than_the_hybrid_at
     assert found.cost <= 2_688_750_000_000
     # The same ledger, held against what it does not keep.
     store = open_ledger(LedgerConfig(directory=str(tmp_path / "ledger")))
-    config = load_config(tmp_path / "hybridllm.toml", "guide")
+    config = load_config(str(tmp_path / "hybridllm.toml"), "guide")
     _, wrong = look(store, config, ASYNC)
     store.dispose()
     assert len(wrong) == len(ALL) - len(ASYNC), "what was batched and could not wait is named"
