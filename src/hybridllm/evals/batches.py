@@ -1,8 +1,8 @@
 """The answers of a run by the lane, at the price of batches. Grading comes after, as in any run.
 
-What all lines can cost at most, each asked live, is set aside for as long as the batch is out. A
-batch is handed over under a token that is in the log before, so that a run that was killed finds it
-again, and sends nothing twice.
+What all lines can cost at most is set aside while the batch is out, twice: the lane asks a line
+live, too, whose batch is late. A batch is handed over under a token that is in the log before, so
+that a run that was killed finds it again, and sends nothing twice.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from hybridllm.evals import runlog
 from hybridllm.evals.job import Cell, options_of
 from hybridllm.evals.run import SPENT, Run
 from hybridllm.evals.sets import Sample
-from hybridllm.evals.till import purpose
+from hybridllm.evals.till import BATCH, purpose
 
 _LOOK_SECONDS = 1.0
 _PAGE = 100
@@ -34,7 +34,7 @@ async def answer_by_batch(run: Run, deadline_seconds: float) -> None:
     budget covers, until all has been answered or nothing more is covered. The run has begun."""
     lane = await run.stack.lane()
     for sent in _out(run.log.events):
-        run.stack.till.hold(f"batch:{sent.token}", sent.upper)
+        run.stack.till.hold(f"{BATCH}{sent.token}", sent.upper)
         await _collect(run, lane, sent, await _find(lane, sent.token))
     while left := list(_left(run)):
         lines, upper = _affordable(run, left)
@@ -46,7 +46,7 @@ async def answer_by_batch(run: Run, deadline_seconds: float) -> None:
             places=[(cell.model.id, sample.id) for cell, sample, _ in lines],
             upper=upper,
         )
-        run.stack.till.hold(f"batch:{sent.token}", upper)
+        run.stack.till.hold(f"{BATCH}{sent.token}", upper)
         run.log.add(sent)
         new = NewBatch(
             dialect="openai",
@@ -85,9 +85,9 @@ def _affordable(run: Run, left: list[Line]) -> tuple[list[Line], int]:
     chosen: list[Line] = []
     upper = 0
     for line in left:
-        if not run.stack.till.fits(upper + line[2]):
+        if not run.stack.till.fits(upper + 2 * line[2]):
             break
-        upper += line[2]
+        upper += 2 * line[2]
         chosen.append(line)
     return chosen, upper
 
@@ -115,7 +115,7 @@ async def _collect(run: Run, lane: Lane, sent: runlog.Sent, id: str) -> None:
         async for result in lane.results(id):
             _take(run, sent.places[result.place], result)
     run.waiting = 0
-    run.stack.till.settle(f"batch:{sent.token}", 0)
+    run.stack.till.settle(f"{BATCH}{sent.token}", 0)
     run.log.add(runlog.Collected(token=sent.token))
 
 

@@ -24,7 +24,7 @@ from hybridllm.evals.results import Result, figures_of, interval
 from hybridllm.evals.runlog import Answered, Graded, Judged, RunLog
 from hybridllm.evals.sets import Sample
 from hybridllm.evals.stack import EvalStack
-from hybridllm.evals.till import OverBudget, Till, purpose
+from hybridllm.evals.till import BATCH, OverBudget, Till, purpose
 from hybridllm.pricing import upper_bound
 
 TRIES = 4
@@ -92,7 +92,7 @@ class Run:
             if isinstance(event, runlog.Paid):
                 till.book(event.cost, event.purpose, event.name.partition("#")[0])
         for name, held in runlog.unpaid(self.log.events).items():
-            if not name.startswith("batch:"):
+            if not name.startswith(BATCH):
                 till.book(held.upper, held.purpose)
                 self.log.add(runlog.Paid(name=name, cost=held.upper, purpose=held.purpose))
         return till
@@ -310,7 +310,7 @@ class Run:
     def results(self) -> list[Result]:
         """By score, the best first; then by cost."""
         found = [self.result(id) for id in self.cells]
-        return sorted(found, key=lambda r: (-1 if r.score is None else -r.score, r.cost))
+        return sorted(found, key=lambda r: (r.score is None, -(r.score or 0.0), r.cost))
 
     @property
     def complete(self) -> bool:

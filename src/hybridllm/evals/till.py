@@ -19,6 +19,9 @@ from hybridllm.money import dollars
 purpose: ContextVar[str] = ContextVar("purpose", default="")
 """What the calls of this task are for: the name of a cell, under which they are added up."""
 
+BATCH = "batch:"
+"""How the names begin under which the money of batches is set aside."""
+
 Note = Callable[[str, int, int, str], None]
 """Told of each change: the call's name, what is set aside for it and what it cost (one of them is
 0), and its purpose."""
@@ -65,6 +68,8 @@ class Till:
     def intend(self, intent: Intent) -> None:
         """As the ledger's. Raises OverBudget."""
         name = f"{intent.request_id}#{intent.attempt}"
+        if not self.fits(intent.upper_cost):
+            self._draw(intent.upper_cost)
         self.hold(name, intent.upper_cost)
         try:
             self._journal.intend(intent)
@@ -90,6 +95,14 @@ class Till:
         self._aside[name] = upper
         self._for[name] = purpose.get()
         self._note(name, upper, 0, purpose.get())
+
+    def _draw(self, upper: int) -> None:
+        """Take from what is set aside for batches: a line of one is about to be asked live."""
+        for name, aside in self._aside.items():
+            if name.startswith(BATCH) and aside >= upper:
+                self._aside[name] -= upper
+                self.held -= upper
+                return
 
     def settle(self, name: str, cost: int, request_id: str = "", what: str = "") -> None:
         """It cost so much; what was set aside for it, if anything was, is free again."""
