@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, delete, insert, select, tuple_, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from hybridllm.store.schema import batch_file_chunks as chunks
 from hybridllm.store.schema import batch_files as files
+from hybridllm.store.upserts import upsert
 
 
 class FileRow(NamedTuple):
@@ -29,8 +29,7 @@ class FileRow(NamedTuple):
 
 def add_file(connection: Connection, row: FileRow) -> bool:
     """Insert it; whether it was new."""
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(files).values(**row._asdict()).on_conflict_do_nothing()
+    statement = upsert(connection, files).values(**row._asdict()).on_conflict_do_nothing()
     return connection.execute(statement).rowcount == 1
 
 

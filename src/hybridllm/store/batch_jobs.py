@@ -19,13 +19,13 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 
 from hybridllm.store.batches import LINE_TYPES, LineRow, put_all
 from hybridllm.store.schema import batch_jobs as jobs
 from hybridllm.store.schema import batch_lease as lease
 from hybridllm.store.schema import batch_lines as lines
 from hybridllm.store.schema import batches
+from hybridllm.store.upserts import upsert
 
 # Written out, since a partial index is used only where the statement itself says what it holds.
 _WAITING: ColumnElement[bool] = literal_column("batch_lines.state = 'waiting'")
@@ -301,8 +301,7 @@ def take_lease(connection: Connection, name: str, holder: str, now: int, until: 
     )
     if changed.rowcount == 1:
         return True
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(lease).values(name=name, holder=holder, until=until)
+    statement = upsert(connection, lease).values(name=name, holder=holder, until=until)
     return connection.execute(statement.on_conflict_do_nothing()).rowcount == 1
 
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from sqlalchemy import Connection, delete, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from hybridllm.store.schema import responses
+from hybridllm.store.upserts import upsert
 
 
 class ResponseRow(NamedTuple):
@@ -35,8 +35,7 @@ def put_responses(connection: Connection, rows: Sequence[ResponseRow]) -> None:
     newest = {row.digest: row for row in sorted(rows, key=lambda row: row.created_at)}
     if not newest:
         return
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(responses)
+    statement = upsert(connection, responses)
     new = statement.excluded
     connection.execute(
         statement.on_conflict_do_update(

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 import msgspec
 from sqlalchemy import Connection, delete, select, text, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from hybridllm.store.schema import (
     HOURLY_KEYS,
@@ -18,6 +17,7 @@ from hybridllm.store.schema import (
     hourly,
     loaded,
 )
+from hybridllm.store.upserts import upsert
 
 ATTEMPT_COLUMNS = tuple(column.name for column in attempts.columns)
 _IDS_A_QUERY = 500
@@ -66,9 +66,8 @@ def advance(
     """
     values = {"segment": new.segment, "bytes": new.bytes, "finished": finished}
     if old is None:
-        dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
         result = connection.execute(
-            dialect.insert(loaded).values(run=run, **values).on_conflict_do_nothing()
+            upsert(connection, loaded).values(run=run, **values).on_conflict_do_nothing()
         )
     else:
         result = connection.execute(
@@ -151,8 +150,7 @@ def add_hourly(connection: Connection, sums: Iterable[Mapping[str, Any]]) -> Non
     ordered = sorted(sums, key=lambda row: tuple(row[name] for name in HOURLY_KEYS))
     if not ordered:
         return
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(hourly)
+    statement = upsert(connection, hourly)
     added = {name: hourly.c[name] + statement.excluded[name] for name in HOURLY_SUMS}
     connection.execute(
         statement.on_conflict_do_update(index_elements=HOURLY_KEYS, set_=added), ordered
@@ -176,8 +174,7 @@ def put_calibrations(connection: Connection, changed: Iterable[Mapping[str, Any]
     ordered = sorted(changed, key=lambda row: (row["model"], row["kind"]))
     if not ordered:
         return
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(calibrations)
+    statement = upsert(connection, calibrations)
     learned = {
         column.name: statement.excluded[column.name]
         for column in calibrations.c

@@ -12,9 +12,9 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, case, func, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from hybridllm.store.schema import SCORE_KEY, SUM_KEY, SUM_TOTALS, score_sums, scores
+from hybridllm.store.upserts import upsert
 
 METRIC = "score"
 """The metric that is held against a task's bar. A sample may have others besides."""
@@ -96,9 +96,8 @@ def add_scores(connection: Connection, rows: Iterable[Score]) -> int:
         found.setdefault(tuple(values[name] for name in SCORE_KEY), values)
     if not found:
         return 0
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     keys = [scores.c[name] for name in SCORE_KEY]
-    statement = dialect.insert(scores).on_conflict_do_nothing().returning(*keys)
+    statement = upsert(connection, scores).on_conflict_do_nothing().returning(*keys)
     new = connection.execute(statement, [found[key] for key in sorted(found)])
     added = [found[tuple(key)] for key in new]
     _add_sums(connection, added)
@@ -173,8 +172,7 @@ def _add_sums(connection: Connection, added: Iterable[dict[str, Any]]) -> None:
         so_far[-1] = max(so_far[-1], row["at"])
     if not sums:
         return
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(score_sums)
+    statement = upsert(connection, score_sums)
     new, old = statement.excluded, score_sums.c
     changed = {name: old[name] + new[name] for name in SUM_TOTALS[:-1]}
     latest = case((new.last_at > old.last_at, new.last_at), else_=old.last_at)
