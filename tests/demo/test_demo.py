@@ -28,3 +28,7 @@ def test_the_guides_month_at_one_to_a_thousand_and_an_outage() -> None:
     assert (outage["requests"], outage["failed"]) == (660, 0)
     assert outage["fallbacks"] > 0
     assert Decimal(outage["hybrid_usd"]) > 0
+    levers = figures["levers"]
+    assert (levers["batched"], levers["month_usd"]) == (550, "4.37625")
+    assert levers["batch_saved_usd"] == "1.00125"
+    assert Decimal(levers["prompt_cache_saved_usd"]) > 0

@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from hybridllm.config import LedgerConfig
+from hybridllm.config_file import load_preset
 from hybridllm.demo.prompts import prompt
 from hybridllm.errors import HybridError
 from hybridllm.gateway.process import GatewayProcess
 from hybridllm.planning.workload import Workload
+from hybridllm.reports.levers import LeversReport, levers
 from hybridllm.reports.source import open_ledger
 from hybridllm.reports.spend import SpendReport, spend
 from hybridllm.simulators import Fault, SimulatorProcess
@@ -95,17 +97,18 @@ def asks_of(workload: Workload, scale: int) -> list[Ask]:
 class Stage:
     """Simulated providers and a gateway with an empty ledger, each in a process of its own."""
 
-    def __init__(self, home: Path, preset: str) -> None:
+    def __init__(self, home: Path, preset: str, config: str = "") -> None:
         self.simulators = SimulatorProcess(profile="fast")
         self._home = home
         self._preset = preset
+        self._config = config
         self.gateway: GatewayProcess | None = None
 
     def __enter__(self) -> Stage:
         self.simulators.__enter__()
         try:
             self.gateway = GatewayProcess(
-                self._home, self.simulators.env(), preset=self._preset
+                self._home, self.simulators.env(), preset=self._preset, config=self._config
             ).start()
         except BaseException:
             self.simulators.__exit__(None, None, None)
@@ -141,6 +144,15 @@ class Stage:
             return spend(engine, ("task", "provider"), since), spend(
                 engine, ("task", "model"), since
             )
+        finally:
+            engine.dispose()
+
+    def levers(self) -> LeversReport:
+        """What batches and caches did, once the gateway has stopped."""
+        engine = open_ledger(LedgerConfig(directory=str(self._home / "ledger")))
+        try:
+            settings = load_preset(self._preset)
+            return levers(engine, settings, datetime.now(UTC) - timedelta(days=1))
         finally:
             engine.dispose()
 
