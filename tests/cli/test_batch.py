@@ -31,7 +31,9 @@ _OURS = ("HYBRIDLLM", "OPENAI", "ANTHROPIC", "GEMINI", "GOOGLE")
 
 
 class Desk:
-    """A directory in which one types commands."""
+    """A directory in which one types commands of a group."""
+
+    group = "batch"
 
     def __init__(
         self,
@@ -52,7 +54,7 @@ class Desk:
 
     def run(self, *words: str, status: int = 0) -> tuple[str, str]:
         """(standard output, standard error) of a command that ends with `status`."""
-        self._patch.setattr(sys, "argv", ["hybridllm", "batch", *words, *self.extra])
+        self._patch.setattr(sys, "argv", ["hybridllm", self.group, *words, *self.extra])
         self._capture.readouterr()
         with pytest.raises(SystemExit) as ended:
             main()
@@ -63,7 +65,7 @@ class Desk:
     def start(self, *words: str) -> subprocess.Popen[bytes]:
         """The command in a process of its own."""
         return subprocess.Popen(
-            [sys.executable, "-m", "hybridllm", "batch", *words, *self.extra],
+            [sys.executable, "-m", "hybridllm", self.group, *words, *self.extra],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )

@@ -18,12 +18,14 @@ from hybridllm.evals.job import Job, job_of
 from hybridllm.evals.results import Result
 from hybridllm.evals.run import Run
 from hybridllm.evals.runlog import Began, Ended, open_log
+from hybridllm.evals.scores import keep_scores
 from hybridllm.evals.sets import EvalSet, Sample
 from hybridllm.evals.stack import EvalStack
-from hybridllm.ledger.paths import ledger_directory
+from hybridllm.ledger.paths import ledger_directory, store_url
 from hybridllm.simulators import Simulators
 from hybridllm.store import open_store
 from hybridllm.store.schema import attempts
+from hybridllm.store.scores import Score, read_scores
 
 MINI, FLASH = "openai/gpt-4o-mini", "google/gemini-2.5-flash"
 DOLLAR = 10**12
@@ -82,6 +84,7 @@ class Lab:
             samples=0,
         )  # fmt: skip
         with open_log(self.directory, began) as log:
+            options.setdefault("sequential", False)
             run = Run(job, log, budget, rest=0.0, **options)
             async with EvalStack(self.config, run.till) as stack:
                 run.begin(stack)
@@ -89,9 +92,18 @@ class Lab:
                 if job.batch:
                     await answer_by_batch(run, deadline)
                 results = await run.go(concurrency)
+            self.kept = keep_scores(store_url(self.config.ledger), run)
             if run.complete:
                 log.add(Ended())
             return results, run
+
+    def scores(self, model: str) -> list[Score]:
+        """What the store has of a model."""
+        engine = open_store(store_url(self.config.ledger))
+        with engine.connect() as connection:
+            found = read_scores(connection, "classification", model)
+        engine.dispose()
+        return found
 
     def rows(self) -> list[Any]:
         """The ledger's attempts."""

@@ -13,6 +13,7 @@ import pytest
 from hybridllm.errors import HybridError, RequestError
 from hybridllm.evals.run import Run
 from hybridllm.evals.runlog import Graded, Held, Paid, read_log
+from hybridllm.quality.verdict import Verdict
 from hybridllm.simulators import Fault, Simulators
 from tests.evals.conftest import DOLLAR, FLASH, MINI, Lab, spoken
 
@@ -168,11 +169,36 @@ def test_an_answer_cut_short_is_counted_as_such(lab: Lab) -> None:
     assert (results[0].cut, results[0].score) == (1, 0.0)
 
 
-def test_enough_is_enough(lab: Lab, simulators: Simulators) -> None:
-    job = lab.job(spoken(["yes"] * 30))
-    results, run = lab.run(job, concurrency=1, enough=lambda scores: len(scores) == 5)
-    assert results[0].n == 5 and results[0].stopped == "its verdict is certain"
-    assert run.complete and simulators.counts().calls == 5
+def test_a_cell_ends_as_soon_as_its_verdict_is_certain(lab: Lab, simulators: Simulators) -> None:
+    job = lab.job(spoken(["no"] * 60))
+    results, run = lab.run(job, concurrency=4, sequential=True)
+    (found,) = results
+    assert found.n < 20 and found.n <= simulators.counts().calls < 24
+    assert (found.verdict, found.stopped) == (Verdict.BELOW, "its verdict is certain")
+    assert found.upper is not None and found.upper < 0.9
+    assert run.complete
+    again, _ = lab.run(lab.job(spoken(["yes"] * 60)), concurrency=4, sequential=True)
+    assert again[0].verdict == Verdict.MEETS
+
+
+def test_a_handful_of_samples_is_asked_whole(lab: Lab) -> None:
+    results, _ = lab.run(lab.job(spoken(["yes"] * 5)), sequential=True)
+    assert (results[0].n, results[0].verdict) == (5, Verdict.UNDECIDED)
+
+
+def test_scores_are_in_the_store_each_once(lab: Lab) -> None:
+    job = lab.job(spoken(["yes"] * 3 + ["no"]))
+    results, run = lab.run(job, max(job.cells[0].uppers) + 5_000_000, concurrency=1)
+    first = lab.scores(MINI)
+    assert len(first) == results[0].n < 4
+    results, run = lab.run(job)
+    rows = lab.scores(MINI)
+    assert len(rows) == 4 and set(first) < set(rows) and lab.kept == 4 - len(first)
+    assert {row.sample: row.score for row in rows} == {"s0": 1, "s1": 1, "s2": 1, "s3": 0}
+    assert {row.run for row in rows} == {run.log.began.run}
+    assert {row.grader for row in rows} == {"exact"}
+    assert sum(row.cost for row in rows) == results[0].cost
+    assert {row.request_id for row in rows} == {row.request_id for row in lab.rows()}
 
 
 def test_a_judge_is_paid_from_the_budget_and_not_twice(lab: Lab, simulators: Simulators) -> None:
@@ -227,6 +253,8 @@ def test_batches_answer_at_half_the_price(lab: Lab, simulators: Simulators) -> N
     assert run.complete and run.stack.till.held == 0
     assert simulators.counts().lines == 8
     assert sum(row.batch for row in lab.rows()) == 8
+    of_batch = [row for row in lab.scores(MINI) if row.run == run.log.began.run]
+    assert sum(row.cost for row in of_batch) == results[0].cost
 
 
 def test_a_batch_keeps_the_budget_in_rounds(lab: Lab, simulators: Simulators) -> None:

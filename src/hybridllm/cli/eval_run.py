@@ -14,6 +14,7 @@ from typing import Annotated
 
 import msgspec
 from cyclopts import Parameter
+from msgspec import Struct
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -29,9 +30,10 @@ from hybridllm.evals.job import Job, job_of
 from hybridllm.evals.results import Result
 from hybridllm.evals.run import Run
 from hybridllm.evals.runlog import Began, Ended, open_log
+from hybridllm.evals.scores import keep_scores
 from hybridllm.evals.sets import load_set
 from hybridllm.evals.stack import EvalStack
-from hybridllm.ledger.paths import ledger_directory
+from hybridllm.ledger.paths import ledger_directory, store_url
 from hybridllm.money import PICODOLLARS
 
 Flag = Annotated[bool, Parameter(negative="")]
@@ -48,6 +50,7 @@ def run(
     max_output: int | None = None,
     batch: Flag = False,
     deadline: str = "24h",
+    full: Flag = False,
     fresh: Flag = False,
     yes: Flag = False,
     config: Path | None = None,
@@ -87,6 +90,8 @@ def run(
         By the providers' batch APIs, at their price.
     deadline
         With --batch: by when the answers must be there.
+    full
+        Ask for all samples, even where it is certain whether a model meets the bar.
     fresh
         Begin anew, even if there is a run to go on with.
     yes
@@ -109,13 +114,14 @@ def run(
     chosen = samples_set.some(_positive(samples, "samples"))
     limit = None if max_output is None else _positive(max_output, "max-output")
     job = job_of(settings, task, models or [], chosen, most_output=limit, batch=batch)
+    seconds = _seconds(deadline)
     told = Console(stderr=True, highlight=False)
     for line in plan_lines(job, whole):
         told.print(line, soft_wrap=True)
     if not yes:
         _ask()
-    seconds = _seconds(deadline)
-    made, results = asyncio.run(_run(settings, job, whole, concurrency, seconds, fresh, told))
+    ways = _Ways(concurrency=concurrency, deadline=seconds, full=full, fresh=fresh)
+    made, results = asyncio.run(_run(settings, job, whole, ways, told))
     if json:
         print_json(document(made, job, results))
     else:
@@ -125,14 +131,17 @@ def run(
         raise SystemExit(1)
 
 
+class _Ways(Struct, frozen=True, kw_only=True):
+    """How the command is to go about it."""
+
+    concurrency: int
+    deadline: float
+    full: bool
+    fresh: bool
+
+
 async def _run(
-    settings: Config,
-    job: Job,
-    budget: int,
-    concurrency: int,
-    deadline: float,
-    fresh: bool,
-    told: Console,
+    settings: Config, job: Job, budget: int, ways: _Ways, told: Console
 ) -> tuple[str, list[Result]]:
     """(the run's id, its results)."""
     now = time.time()
@@ -145,16 +154,19 @@ async def _run(
         set=job.set.digest,
         samples=len(job.set.samples),
     )
-    with open_log(ledger_directory(settings.ledger) / "evals", began, fresh=fresh) as log:
+    with open_log(ledger_directory(settings.ledger) / "evals", began, fresh=ways.fresh) as log:
         if log.began.run != began.run:
             told.print(f"Going on with the run {log.began.run}.")
-        work = Run(job, log, budget)
+        work = Run(job, log, budget, sequential=not ways.full)
         async with EvalStack(settings, work.till) as stack:
             work.begin(stack)
-            with _watching(work, told):
-                if job.batch:
-                    await answer_by_batch(work, deadline)
-                results = await work.go(concurrency)
+            try:
+                with _watching(work, told):
+                    if job.batch:
+                        await answer_by_batch(work, ways.deadline)
+                    results = await work.go(ways.concurrency)
+            finally:
+                await asyncio.to_thread(keep_scores, store_url(settings.ledger), work)
         if work.complete:
             log.add(Ended())
         return log.began.run, results

@@ -12,6 +12,7 @@ from hybridllm.cli.output import cents, money
 from hybridllm.cli.tables import counted, table
 from hybridllm.evals.job import Job
 from hybridllm.evals.results import Result
+from hybridllm.quality.verdict import Verdict
 
 
 def plan_lines(job: Job, budget: int) -> list[str]:
@@ -49,17 +50,11 @@ def results_table(run: str, job: Job, results: Sequence[Result]) -> Table:
     return shown
 
 
-def verdict(found: Result, bar: float) -> str:
-    """`yes`, `no`, or `unsure` where the interval has the bar in it; "" without answers."""
-    if found.lower is None or found.upper is None:
-        return ""
-    if found.lower >= bar:
-        return "yes"
-    return "no" if found.upper < bar else "unsure"
+MEETS = {Verdict.MEETS: "yes", Verdict.BELOW: "no", Verdict.UNDECIDED: "unsure"}
 
 
 def _verdict(found: Result, job: Job) -> str:
-    said = [verdict(found, job.task.bar)]
+    said = [MEETS[found.verdict] if found.n else ""]
     said += [f"{name.replace('_', '-')} {value:.3f}" for name, value in found.figures.items()]
     if found.cut:
         said.append(f"{found.cut:,} cut short")
@@ -87,7 +82,7 @@ def document(run: str, job: Job, results: Sequence[Result]) -> dict[str, Any]:
                 "lower": found.lower,
                 "upper": found.upper,
                 "n": found.n,
-                "meets_bar": verdict(found, job.task.bar),
+                "verdict": found.verdict,
                 "cost_usd": cents(found.cost),
                 "failed": found.failed,
                 "ungraded": found.ungraded,

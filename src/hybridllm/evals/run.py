@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -24,8 +25,10 @@ from hybridllm.evals.results import Result, figures_of, interval
 from hybridllm.evals.runlog import Answered, Graded, Judged, RunLog
 from hybridllm.evals.sets import Sample
 from hybridllm.evals.stack import EvalStack
-from hybridllm.evals.till import BATCH, OverBudget, Till, purpose
+from hybridllm.evals.till import BATCH, OverBudget, Till, cell_purpose, purpose
 from hybridllm.pricing import upper_bound
+from hybridllm.quality.stopping import Stopping
+from hybridllm.quality.verdict import Verdict, verdict
 
 TRIES = 4
 """How often a call that fails in passing is made, each time with the engine's own retries."""
@@ -39,8 +42,6 @@ Key = tuple[str, str]
 """A model's id and a sample's."""
 Told = Callable[[str], None]
 """Told a model's id whenever something of it has changed."""
-Scored = Callable[[Cell, Sample, Grade, Answered], None]
-"""Told each new grade."""
 
 
 def nobody(_model: str) -> None:
@@ -58,8 +59,7 @@ class Run:
         budget: int,
         *,
         told: Told = nobody,
-        scored: Scored = lambda *_: None,
-        enough: Callable[[Sequence[float]], bool] = lambda _: False,
+        sequential: bool = True,
         rest: float = _REST_SECONDS,
     ) -> None:
         self.job = job
@@ -71,13 +71,14 @@ class Run:
         self.failed: dict[str, set[str]] = defaultdict(set)
         self.ungraded: dict[str, set[str]] = defaultdict(set)
         self.stopped: dict[str, str] = {}
+        self.graded_at: dict[Key, int] = {}
         self.stack: EvalStack
         self.told = told
         self._budget = budget
-        self._scored = scored
-        self._enough = enough
         self._rest = rest
         self._judged: dict[str, str] = {}
+        self.stopping = {id: s for id in self.cells if sequential and (s := stopping_of(job))}
+        self._counted: dict[str, int] = defaultdict(int)
         self._in_row: dict[str, int] = defaultdict(int)
         self.waiting = 0
         """How many lines of a batch that is out have ended."""
@@ -128,7 +129,7 @@ class Run:
                 self._judged[event.asked] = event.text
             elif isinstance(event, Graded) and self._ours(event.model, event.sample):
                 grade = Grade(score=event.score, why=event.why, label=event.label)
-                self.grades[event.model][event.sample] = grade
+                self._keep(event.model, event.sample, grade, event.at)
 
     def _ours(self, model: str, sample: str) -> bool:
         return model in self.cells and sample in self.samples
@@ -144,7 +145,7 @@ class Run:
 
     async def _worker(self, work: Iterator[tuple[Cell, int, Sample]]) -> None:
         for cell, at, sample in work:
-            purpose.set(cell.model.id)
+            purpose.set(cell_purpose(cell.model.id, sample.id))
             await self._one(cell, at, sample)
             self.told(cell.model.id)
 
@@ -242,13 +243,36 @@ class Run:
         except (ValueError, HybridError):
             self.ungraded[id].add(sample.id)
             return
-        self.log.add(
-            Graded(model=id, sample=sample.id, score=grade.score, why=grade.why, label=grade.label)
+        graded = Graded(
+            model=id,
+            sample=sample.id,
+            score=grade.score,
+            at=time.time_ns() // 1000,
+            why=grade.why,
+            label=grade.label,
         )
-        self.grades[id][sample.id] = grade
-        self._scored(cell, sample, grade, answer)
-        if self._enough([g.score for g in self.grades[id].values()]):
-            self.stopped[id] = CERTAIN
+        self.log.add(graded)
+        self._keep(id, sample.id, grade, graded.at)
+
+    def _keep(self, model: str, sample: str, grade: Grade, at: int) -> None:
+        """Count a grade, and end its cell if the verdict is certain. Grades are counted in the
+        order of the samples, not in that of the answers: who answers fast may be right more
+        often."""
+        self.grades[model][sample] = grade
+        self.graded_at[model, sample] = at
+        stopping = self.stopping.get(model)
+        if stopping is None:
+            return
+        samples = self.job.set.samples
+        while self._counted[model] < len(samples) and not stopping.done:
+            id = samples[self._counted[model]].id
+            if id in self.grades[model]:
+                stopping.add(self.grades[model][id].score)
+            elif id not in self.failed[model] and id not in self.ungraded[model]:
+                break
+            self._counted[model] += 1
+        if stopping.done and stopping.verdict != Verdict.UNDECIDED:
+            self.stopped[model] = CERTAIN
 
     async def _judge(self, grader: Judge, cell: Cell, sample: Sample, answer: Answered) -> Grade:
         asked = 0
@@ -290,15 +314,22 @@ class Run:
         cost = self.stack.till.by_purpose.get(model, 0)
         cut = sum(self.answers[model, id].finish == "length" for id in grades)
         mean = lower = upper = None
+        said = Verdict.UNDECIDED
         if grades:
             weights = [self.samples[id].weight for id in grades]
-            mean, lower, upper = interval([g.score for g in grades.values()], weights)
+            scores = [g.score for g in grades.values()]
+            stopping = self.stopping.get(model)
+            mean, lower, upper = interval(scores, weights, looked=stopping is not None)
+            said = verdict(lower, upper, self.job.task.bar)
+            if stopping is not None and said == Verdict.UNDECIDED:
+                said = stopping.verdict
         return Result(
             model=model,
             n=len(grades),
             score=mean,
             lower=lower,
             upper=upper,
+            verdict=said,
             cost=cost,
             failed=len(self.failed[model]),
             ungraded=len(self.ungraded[model]),
@@ -322,6 +353,20 @@ class Run:
             return self.stopped[id] == CERTAIN
         ended = len(self.grades[id]) + len(self.ungraded[id]) + len(self.failed[id])
         return ended >= len(self.samples)
+
+
+def stopping_of(job: Job) -> Stopping | None:
+    """What ends a cell of this job early; None where nothing may: samples of unequal weight, or no
+    bar to be met."""
+    samples = job.set.samples
+    if not 0 < job.task.bar < 1 or len({sample.weight for sample in samples}) != 1:
+        return None
+    return Stopping(
+        job.task.bar,
+        horizon=len(samples),
+        futile=0.0,
+        passfail=all(sample.grader.passfail for sample in samples),
+    )
 
 
 def _passing(error: HybridError) -> bool:

@@ -64,11 +64,12 @@ class Judged(Struct, kw_only=True, tag="judged"):
 
 
 class Graded(Struct, kw_only=True, tag="graded"):
-    """An answer's grade."""
+    """An answer's grade; `at` is Unix microseconds."""
 
     model: str
     sample: str
     score: float
+    at: int
     why: str = ""
     label: str | None = None
 

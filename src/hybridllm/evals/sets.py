@@ -51,13 +51,11 @@ class EvalSet(Struct, frozen=True, kw_only=True):
     samples: tuple[Sample, ...]
 
     def some(self, count: int) -> EvalSet:
-        """At most `count` of them: a random choice that is always the same, so that the samples
-        of a small run are among those of a larger one."""
-        if count >= len(self.samples):
-            return self
+        """At most `count` of them, in a random order that is always the same: files are sorted by
+        class as often as not, and a run may end early."""
         order = list(range(len(self.samples)))
         random.Random(self.digest).shuffle(order)
-        chosen = tuple(self.samples[n] for n in sorted(order[:count]))
+        chosen = tuple(self.samples[n] for n in order[:count])
         return msgspec.structs.replace(self, samples=chosen)
 
 
@@ -187,8 +185,8 @@ def _sample(said: dict[str, Any], number: int, path: Path) -> Sample:
     grader = _grader(said, path)
     expected = _checked("expected", lambda: grader.expect(said.get("expected")))
     weight = said.get("weight", 1.0)
-    if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 < weight < 1e6:
-        raise ValueError("weight: must be a number above 0")
+    if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 < weight <= 1000:
+        raise ValueError("weight: must be a number above 0, and at most 1000")
     options = said.get("options", {})
     if not isinstance(options, dict) or _OWN & set(options):
         raise ValueError("options: must be an object, without model, messages, n and stream")

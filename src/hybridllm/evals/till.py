@@ -17,7 +17,16 @@ from hybridllm.ledger.record import Attempt, Intent
 from hybridllm.money import dollars
 
 purpose: ContextVar[str] = ContextVar("purpose", default="")
-"""What the calls of this task are for: the name of a cell, under which they are added up."""
+"""What the calls of this task are for: a model and its sample (`cell_purpose`), under which they
+are added up, as they are under the model alone."""
+
+_OF = "|"
+
+
+def cell_purpose(model: str, sample: str) -> str:
+    """The purpose of what is called for a model's answer to a sample, and for its judgement."""
+    return f"{model}{_OF}{sample}"
+
 
 BATCH = "batch:"
 """How the names begin under which the money of batches is set aside."""
@@ -117,7 +126,8 @@ class Till:
     def book(self, cost: int, what: str, request_id: str = "") -> None:
         """Count what was spent, now or in an earlier process."""
         self.spent += cost
-        self.by_purpose[what] = self.by_purpose.get(what, 0) + cost
+        for name in {what, what.partition(_OF)[0]}:
+            self.by_purpose[name] = self.by_purpose.get(name, 0) + cost
         if request_id:
             self.by_request[request_id] = self.by_request.get(request_id, 0) + cost
 

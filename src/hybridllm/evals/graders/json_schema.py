@@ -14,6 +14,7 @@ class JsonSchema(Grader, frozen=True, kw_only=True):
     another). Needs the library jsonschema."""
 
     kind: ClassVar[str] = "json_schema"
+    passfail: ClassVar[bool] = True
     schema: dict[str, Any] | None = None
 
     def expect(self, expected: Any) -> Any:
