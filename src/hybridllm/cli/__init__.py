@@ -27,7 +27,7 @@ COMMANDS = (
     "audit",
 )
 BATCHES = ("run", "list", "show", "cancel")
-EVALS = ("run",)
+EVALS = ("run", "agree")
 REPORTS = ("spend", "savings", "impact", "levers")
 
 

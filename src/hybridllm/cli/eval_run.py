@@ -42,7 +42,7 @@ Flag = Annotated[bool, Parameter(negative="")]
 def run(
     *,
     task: str,
-    models: Annotated[list[str], Parameter(consume_multiple=True)] | None = None,
+    models: Annotated[list[str], Parameter(consume_multiple=True, negative="")] | None = None,
     set: Path | None = None,
     samples: int = 200,
     budget: str = "5.00",

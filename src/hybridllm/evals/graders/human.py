@@ -39,14 +39,19 @@ class Human(Judge, frozen=True, kw_only=True):
         return Grade(score=score)
 
 
-@lru_cache(maxsize=8)
 def labels_of(path: str) -> dict[tuple[str, str], float]:
     """Scores by (sample, model). Raises RequestError naming file, line and field."""
-    found = {}
     try:
-        lines = Path(path).read_bytes().splitlines()
+        state = Path(path).stat()
+        return _labels(path, state.st_mtime_ns, state.st_size)
     except OSError as e:
         raise RequestError(f"Cannot read the labels in {path}: {e.strerror}.") from None
+
+
+@lru_cache(maxsize=8)
+def _labels(path: str, _changed: int, _size: int) -> dict[tuple[str, str], float]:
+    found = {}
+    lines = Path(path).read_bytes().splitlines()
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
