@@ -15,7 +15,9 @@ from hybridllm.cli.output import dollars, print_json
 from hybridllm.cli.tables import console
 from hybridllm.config import Config
 from hybridllm.config_file import load_config, resolve_providers
+from hybridllm.engine.measured import measured_in, with_measured
 from hybridllm.errors import RequestError
+from hybridllm.ledger.paths import store_url
 from hybridllm.routing import Need, Plan, Router, World, need_of
 from hybridllm.routing.caching import Prospect, Warm
 from hybridllm.tasks import Named, TaskNamer
@@ -66,6 +68,7 @@ def route(
         Print one JSON document.
     """
     settings = load_config(str(config) if config else None, preset)
+    settings = with_measured(settings, measured_in(store_url(settings.ledger)))
     body = read_source(request)
     spoken = get_dialect(dialect or dialect_of(body))
     shape = RequestShape(model=model) if spoken.name == "google" else RequestShape()

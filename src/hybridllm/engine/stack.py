@@ -22,6 +22,7 @@ import msgspec
 from hybridllm.catalog.structs import Usage
 from hybridllm.config_file import load_config
 from hybridllm.engine.call import Answer, Call, Pieces
+from hybridllm.engine.measured import measured_in, with_measured
 from hybridllm.engine.response_cache import ResponseCache
 from hybridllm.engine.runtime import open_runtime
 from hybridllm.engine.way import Engine
@@ -162,7 +163,8 @@ class Stack:
         settings = config.ledger
         if self._directory is not None:
             settings = msgspec.structs.replace(settings, directory=self._directory)
-        runtime = open_runtime(config)
+        found = await asyncio.to_thread(measured_in, store_url(settings))
+        runtime = open_runtime(with_measured(config, found))
         ledger = Ledger(settings)
         ledger.on_learned = runtime.learned.calibrate
         ledger.open()

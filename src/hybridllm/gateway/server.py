@@ -20,6 +20,7 @@ from hybridllm.engine.way import Engine
 from hybridllm.errors import HybridError
 from hybridllm.gateway.app import Gateway
 from hybridllm.gateway.endpoint import Service
+from hybridllm.gateway.measuring import Measurer
 from hybridllm.gateway.request import Receive, Scope, Send
 from hybridllm.gateway.reviewing import Reviewer
 from hybridllm.ledger import Ledger
@@ -83,6 +84,8 @@ class Server:
         self._gateway: Gateway | None = None
         self._watch: asyncio.Task[None] | None = None
         self._reviewer: Reviewer | None = None
+        self._base: Config | None = None
+        self._measurer: Measurer | None = None
         self._lane: Lane | None = None
         self._retired: set[asyncio.Task[None]] = set()
 
@@ -109,6 +112,9 @@ class Server:
         """Open everything. Raises ConfigError."""
         config = read(self._options)
         gate = Gate(secret_of(config), config.server.key_env)
+        base = self._base = config
+        measurer = self._measurer = Measurer(store_url(config.ledger))
+        config = await asyncio.to_thread(measurer.read, base)
         runtime = open_runtime(config)
         ledger = Ledger(config.ledger)
         ledger.on_learned = runtime.learned.calibrate
@@ -125,6 +131,7 @@ class Server:
         service.webhooks.start()
         self._reviewer = Reviewer(lambda: engine.runtime.config, store_url(config.ledger))
         self._reviewer.start()
+        measurer.start(lambda: self._base or base, lambda: engine.runtime)
         loop = asyncio.get_running_loop()
         with suppress(NotImplementedError, RuntimeError):  # not on Windows, nor off the main thread
             loop.add_signal_handler(signal.SIGHUP, self._hangup)
@@ -137,6 +144,8 @@ class Server:
             self._watch.cancel()
         if self._reviewer is not None:
             await asyncio.to_thread(self._reviewer.stop)
+        if self._measurer is not None:
+            await asyncio.to_thread(self._measurer.stop)
         if self._gateway is not None:
             service = self._gateway.service
             await service.webhooks.stop()
@@ -161,12 +170,16 @@ class Server:
         service = self._gateway.service
         old = service.engine.runtime
         try:
-            config = await asyncio.to_thread(read, self._options)
-            gate = Gate(secret_of(config), config.server.key_env)
+            base = await asyncio.to_thread(read, self._options)
+            gate = Gate(secret_of(base), base.server.key_env)
+            config = base
+            if self._measurer is not None:
+                config = await asyncio.to_thread(self._measurer.read, base)
             runtime = open_runtime(config, old)
         except HybridError as e:
             log.error("The configuration is kept as it was: %s", e)
             return
+        self._base = base
         service.engine.runtime = runtime
         service.gate = gate
         if config.ledger != old.config.ledger or config.server != old.config.server:

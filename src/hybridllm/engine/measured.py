@@ -1,0 +1,85 @@
+"""The quality that was measured, from the store into a configuration.
+
+The store is read when a process starts and when scores were added, never by a request: the router
+is handed qualities, measured ones over assumed ones, as if the configuration had said so.
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from hybridllm.catalog.structs import Quality
+from hybridllm.config import Config
+from hybridllm.errors import HybridError
+from hybridllm.quality.measured import Cell, cells, qualities
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+log = logging.getLogger("hybridllm.quality")
+
+
+def measured(connection: Connection, task: str | None = None) -> list[Cell]:
+    """Every cell that has scores, of one task or of all."""
+    from hybridllm.store.scores import read_sums
+
+    return cells(read_sums(connection, task=task))
+
+
+def with_measured(config: Config, found: list[Cell]) -> Config:
+    """The configuration with what `found` says of its tasks' models laid over its `quality`."""
+    known: tuple[Quality, ...] = qualities(found, config.tasks)
+    return msgspec.structs.replace(config, quality=(*config.quality, *known)) if known else config
+
+
+def measured_in(url: str, task: str | None = None) -> list[Cell]:
+    """The cells of the store at `url`; none where there is no store yet, and none is made. Where it
+    cannot be read that is logged, and nothing counts as measured."""
+    if url.startswith("sqlite:///") and not Path(url.removeprefix("sqlite:///")).exists():
+        return []
+    # Imported here: where nothing was recorded, commands need not wait for SQLAlchemy.
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from hybridllm.store import open_store
+
+    try:
+        engine = open_store(url)
+        try:
+            with engine.connect() as connection:
+                return measured(connection, task)
+        finally:
+            engine.dispose()
+    except (HybridError, SQLAlchemyError) as e:
+        log.warning("What was measured could not be read, so quality is assumed: %s", e)
+        return []
+
+
+class Watched:
+    """A store's cells, read again only when scores were added."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.cells: list[Cell] = []
+        self._seen: tuple[int, int] | None = None
+
+    def look(self) -> bool:
+        """Whether `cells` changed. Raises what `open_store` raises, and leaves them as before."""
+        from hybridllm.store import open_store
+        from hybridllm.store.scores import stamp
+
+        engine = open_store(self.url)
+        try:
+            with engine.connect() as connection:
+                now = stamp(connection)
+                if now == self._seen:
+                    return False
+                found = measured(connection)
+        finally:
+            engine.dispose()
+        changed = found != self.cells
+        self.cells, self._seen = found, now
+        return changed

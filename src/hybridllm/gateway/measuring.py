@@ -1,0 +1,74 @@
+"""A gateway routes by what was measured: it looks for new scores off the way of any request."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from threading import Event, Thread
+
+from hybridllm.config import Config
+from hybridllm.engine.measured import Watched, with_measured
+from hybridllm.engine.runtime import Runtime
+from hybridllm.routing import Router
+
+LOOK_SECONDS = 2.0
+_log = logging.getLogger("hybridllm.gateway")
+
+
+class Measurer:
+    """Looks into the ledger's store every few seconds, in a thread of its own, where it also works
+    out the bounds. Where scores were added, from whichever process, the event loop then puts a
+    router that knows of them in the place of the former, which takes it a millisecond. What goes
+    wrong is logged once, and routing stays as it was."""
+
+    def __init__(self, store: str) -> None:
+        self._watched = Watched(store)
+        self._ended = Event()
+        self._thread: Thread | None = None
+        self._failed = False
+
+    def read(self, config: Config) -> Config:
+        """`config` with what is measured by now, for a start or a reload."""
+        self._look()
+        return with_measured(config, self._watched.cells)
+
+    def start(self, base: Callable[[], Config], runtime: Callable[[], Runtime]) -> None:
+        """`base` gives the configuration in force without measurements, `runtime` what serves it;
+        both are called on this event loop."""
+        loop = asyncio.get_running_loop()
+
+        def put() -> None:
+            self._put(base(), runtime())
+
+        def work() -> None:
+            while not self._ended.wait(LOOK_SECONDS):
+                if self._look() and not self._ended.is_set():
+                    loop.call_soon_threadsafe(put)
+
+        self._thread = Thread(target=work, name="hybridllm-quality", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ends between two looks; one under way is left to the end of the process."""
+        self._ended.set()
+        if self._thread is not None:
+            self._thread.join(timeout=5.0)
+
+    def _look(self) -> bool:
+        try:
+            changed = self._watched.look()
+        except Exception as e:
+            if not self._failed:
+                _log.warning("What was measured could not be read, and is left as it was: %s", e)
+            self._failed = True
+            return False
+        self._failed = False
+        return changed
+
+    def _put(self, base: Config, runtime: Runtime) -> None:
+        config = with_measured(base, self._watched.cells)
+        runtime.router = Router(config)
+        runtime.config = config
+        count = len(config.quality) - len(base.quality)
+        _log.info("Scores were added: %d qualities are measured.", count)

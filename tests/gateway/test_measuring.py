@@ -1,0 +1,86 @@
+"""Routes follow what was measured: at the start, while serving, and through a reload."""
+
+from __future__ import annotations
+
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from hybridllm import Stack
+from hybridllm.simulators import Simulators
+from hybridllm.store import open_store, writing
+from hybridllm.store.scores import Score, add_scores
+from tests.gateway.upstream import PATHS
+from tests.running import RunningGateway
+
+ASK = {"model": "task/classification", "messages": [{"role": "user", "content": "spam?"}]}
+CHEAPEST, NEXT = "openai/gpt-4o-mini", "google/gemini-2.5-flash"
+
+
+def scored(directory: Path, model: str, n: int, good: int) -> None:
+    """As an evaluation leaves it in the store."""
+    now = time.time_ns() // 1000
+    engine = open_store(f"sqlite:///{directory / 'ledger.db'}")
+    with writing(engine) as connection:
+        add_scores(
+            connection,
+            [
+                Score("classification", model, "set", f"{i}", float(i < good), now, "exact")
+                for i in range(n)
+            ],
+        )
+    engine.dispose()
+
+
+def model_of(gateway: RunningGateway) -> tuple[str, str]:
+    """The model that answers, and why."""
+    reply = gateway.post(PATHS["openai"], ASK)
+    assert reply.status == 200
+    return reply.headers["x-hybridllm-model"], reply.headers["x-hybridllm-reason"]
+
+
+def test_a_gateway_leaves_a_model_that_is_measured_below_the_bar(
+    simulators: Simulators, tmp_path: Path
+) -> None:
+    with RunningGateway(tmp_path, simulators.env()) as gateway:
+        model, why = model_of(gateway)
+        assert model == CHEAPEST and "assumed" in why
+        scored(gateway.ledger, CHEAPEST, 200, 150)
+        end = time.monotonic() + 30
+        while model_of(gateway)[0] == CHEAPEST and time.monotonic() < end:
+            time.sleep(0.2)
+        assert model_of(gateway)[0] == NEXT
+        scored(gateway.ledger, NEXT, 400, 390)
+        while "assumed" in model_of(gateway)[1] and time.monotonic() < end:
+            time.sleep(0.2)
+        model, why = model_of(gateway)
+        assert model == NEXT and "measured" in why
+        gateway.process.send_signal(signal.SIGHUP)
+        while "was reloaded" not in gateway.said() and time.monotonic() < end:
+            time.sleep(0.1)
+        assert "was reloaded" in gateway.said()
+        assert model_of(gateway) == (model, why)
+
+
+@pytest.fixture
+def environment(simulators: Simulators, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("HYBRIDLLM_CONFIG", raising=False)
+    for name, value in simulators.env().items():
+        monkeypatch.setenv(name, value)
+
+
+async def test_the_library_starts_with_what_was_measured(environment: None, tmp_path: Path) -> None:
+    scored(tmp_path, CHEAPEST, 60, 20)
+    async with Stack(preset="guide", ledger=tmp_path) as stack:
+        reply = await stack.chat(ASK["messages"], task="classification")  # type: ignore[call-overload]
+        assert reply.model == NEXT
+
+
+async def test_a_few_samples_do_not_end_a_route(environment: None, tmp_path: Path) -> None:
+    scored(tmp_path, CHEAPEST, 5, 4)
+    async with Stack(preset="guide", ledger=tmp_path) as stack:
+        reply = await stack.chat(ASK["messages"], task="classification")  # type: ignore[call-overload]
+        assert reply.model == CHEAPEST
