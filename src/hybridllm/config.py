@@ -100,7 +100,9 @@ class RoutingConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """`baseline` is the single model that savings are measured against. `ecosystem` prefers one
     cloud's models wherever one qualifies. `concrete_fallbacks` says that a caller who names a
     model still gets `fallbacks` of the task, when that model fails. `session_seconds` is how long
-    a conversation is remembered, `max_sessions` how many are at most."""
+    a conversation is remembered, `max_sessions` how many are at most. `classifier` is what names
+    the task of a request for `auto`, `classifier_weights` the file of the learned one's weights, if
+    not the package's."""
 
     baseline: str = "anthropic/claude-sonnet-4-6"
     default_task: str = "general"
@@ -108,6 +110,8 @@ class RoutingConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     concrete_fallbacks: bool = True
     session_seconds: float = 3600.0
     max_sessions: int = 20_000
+    classifier: Literal["learned", "rules"] = "learned"
+    classifier_weights: str | None = None
 
 
 Range = tuple[float, float]

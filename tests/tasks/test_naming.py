@@ -50,7 +50,7 @@ ORDER = {
         ("extraction", "rule"),
     ),
     "rule by least size": (facts("x", text_bytes=200_000), None, ("analysis", "rule")),
-    "not by a byte less": (facts("x" * 50, text_bytes=199_999), None, ("analysis", "classifier")),
+    "not by a byte less": (facts("x" * 50, text_bytes=199_999), None, ("general", "classifier")),
     "rule by most size": (facts("x" * 40), None, ("templated_generation", "rule")),
     "all that a rule sets must hold": (
         facts("x" * 40, tools=1, system="hello"),

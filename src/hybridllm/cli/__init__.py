@@ -21,6 +21,7 @@ COMMANDS = (
     "cost",
     "tokens",
     "review",
+    "quality",
     "models",
     "simulate",
     "demo",
@@ -28,6 +29,7 @@ COMMANDS = (
 )
 BATCHES = ("run", "list", "show", "cancel")
 EVALS = ("run", "agree")
+TASKS = ("train",)
 REPORTS = ("spend", "savings", "impact", "levers")
 
 
@@ -56,11 +58,14 @@ def build(*, listing: bool = False) -> App:
     evals = App(name="eval", help="How good each model is at each task, measured.")
     program.command(batch)
     program.command(evals)
+    tasks = App(name="tasks", help="What names the task of a request.")
+    program.command(tasks)
     groups = (
         (program, "", COMMANDS),
         (report, "report_", REPORTS),
         (batch, "batch_", BATCHES),
         (evals, "eval_", EVALS),
+        (tasks, "tasks_", TASKS),
     )
     for group, prefix, names in groups:
         for name in names:
@@ -75,7 +80,7 @@ app = build()
 
 def main() -> None:
     """The console script. Errors that we raise on purpose end in one line and exit status 2."""
-    listing = set(sys.argv[1:]) <= {"report", "batch", "eval", "--help", "-h"}
+    listing = set(sys.argv[1:]) <= {"report", "batch", "eval", "tasks", "--help", "-h"}
     try:
         (build(listing=True) if listing else app)()
     except HybridError as e:

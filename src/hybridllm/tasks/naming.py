@@ -14,8 +14,9 @@ from msgspec import Struct
 from hybridllm.catalog.structs import Task, Tier
 from hybridllm.config import Config
 from hybridllm.errors import ConfigError, ErrorKind, RequestError
-from hybridllm.tasks.classifier import Classifier, RuleClassifier
+from hybridllm.tasks.classifier import Classifier
 from hybridllm.tasks.closest import close_to, shown
+from hybridllm.tasks.learned import classifier as configured
 from hybridllm.tasks.rules import Rules
 from hybridllm.wire.dialect import Facts
 
@@ -39,14 +40,14 @@ class Named(Struct, kw_only=True, frozen=True):
 
 
 class TaskNamer:
-    """Names tasks by one configuration. Without a `classifier` the rule-based one is used."""
+    """Names tasks by one configuration. Without a `classifier` the configured one is used."""
 
     def __init__(self, config: Config, classifier: Classifier | None = None) -> None:
         self._tasks = config.tasks
         self._tier_tasks = config.tier_tasks
         self._names = config.catalog.names
         self._rules = Rules(config.rules)
-        self._classifier = classifier or RuleClassifier(config)
+        self._classifier = classifier or configured(config)
         if config.routing.default_task not in config.tasks:
             raise ConfigError(
                 f"The default task '{config.routing.default_task}' is not defined.",
