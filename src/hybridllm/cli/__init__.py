@@ -28,7 +28,7 @@ COMMANDS = (
     "audit",
 )
 BATCHES = ("run", "list", "show", "cancel")
-EVALS = ("run", "agree")
+EVALS = ("run", "grade", "agree")
 TASKS = ("train",)
 REPORTS = ("spend", "savings", "impact", "levers")
 

@@ -33,63 +33,67 @@ def plan_lines(job: Job, budget: int) -> list[str]:
     return lines
 
 
+MEETS = {Verdict.MEETS: "yes", Verdict.BELOW: "no", Verdict.UNDECIDED: "unsure"}
+
+
 def results_table(run: str, job: Job, results: Sequence[Result]) -> Table:
+    """A row a model of a run."""
+    return models_table(f"{job.task.name}, bar {job.task.bar:.3f}  (run {run})", results)
+
+
+def models_table(heading: str, results: Sequence[Result]) -> Table:
     """A row a model."""
-    shown = table(f"{escape(job.task.name)}, bar {job.task.bar:.3f}  (run {run})")
+    shown = table(escape(heading))
     shown.add_column("model", "together", no_wrap=True)
-    for heading in ("score", "95% interval", "n"):
-        shown.add_column(heading, justify="right", no_wrap=True)
+    for name in ("score", "95% interval", "n"):
+        shown.add_column(name, justify="right", no_wrap=True)
     shown.add_column("cost", money(sum(r.cost for r in results), 4), justify="right", no_wrap=True)
     shown.add_column("meets the bar")
     for found in results:
         score = "–" if found.score is None else f"{found.score:.3f}"
         bounds = "–" if found.lower is None else f"{found.lower:.3f} – {found.upper:.3f}"
-        shown.add_row(
-            found.model, score, bounds, f"{found.n:,}", money(found.cost, 4), _verdict(found, job)
-        )
+        cost = money(found.cost, 4)
+        shown.add_row(escape(found.model), score, bounds, f"{found.n:,}", cost, _said(found))
     return shown
 
 
-MEETS = {Verdict.MEETS: "yes", Verdict.BELOW: "no", Verdict.UNDECIDED: "unsure"}
-
-
-def _verdict(found: Result, job: Job) -> str:
+def _said(found: Result) -> str:
     said = [MEETS[found.verdict] if found.n else ""]
     said += [f"{name.replace('_', '-')} {value:.3f}" for name, value in found.figures.items()]
-    if found.cut:
-        said.append(f"{found.cut:,} cut short")
-    said += [
-        f"{number:,} {what}"
-        for number, what in ((found.failed, "failed"), (found.ungraded, "without a grade"))
-        if number
-    ]
+    counts = ((found.cut, "cut short"), (found.failed, "failed"), (found.ungraded, "ungraded"))
+    said += [f"{number:,} {what}" for number, what in counts if number]
     said.append(found.stopped)
     return escape("; ".join(filter(None, said)))
 
 
 def document(run: str, job: Job, results: Sequence[Result]) -> dict[str, Any]:
-    """As JSON: exact dollars."""
+    """A run as JSON: exact dollars."""
     return {
         "run": run,
         "task": job.task.name,
         "bar": job.task.bar,
         "set": {"name": job.set.name, "digest": job.set.digest, "samples": len(job.set.samples)},
         "cost_usd": cents(sum(found.cost for found in results)),
-        "models": [
-            {
-                "model": found.model,
-                "score": found.score,
-                "lower": found.lower,
-                "upper": found.upper,
-                "n": found.n,
-                "verdict": found.verdict,
-                "cost_usd": cents(found.cost),
-                "failed": found.failed,
-                "ungraded": found.ungraded,
-                "cut": found.cut,
-                "stopped": found.stopped,
-                **found.figures,
-            }
-            for found in results
-        ],
+        "models": models_document(results),
     }
+
+
+def models_document(results: Sequence[Result]) -> list[dict[str, Any]]:
+    """An object a model."""
+    return [
+        {
+            "model": found.model,
+            "score": found.score,
+            "lower": found.lower,
+            "upper": found.upper,
+            "n": found.n,
+            "verdict": found.verdict,
+            "cost_usd": cents(found.cost),
+            "failed": found.failed,
+            "ungraded": found.ungraded,
+            "cut": found.cut,
+            "stopped": found.stopped,
+            **found.figures,
+        }
+        for found in results
+    ]

@@ -12,12 +12,22 @@ _ARTICLES = re.compile(r"\b(?:a|an|the)\b")
 _FENCE = re.compile(r"^[ \t]*```[ \t]*([\w+-]*)[^\n]*\n(.*?)^[ \t]*```", re.DOTALL | re.MULTILINE)
 
 
+class _Punctuation(dict[int, int]):
+    """A table for `str.translate`, which learns each character once: punctuation is a blank."""
+
+    def __missing__(self, code: int) -> int:
+        found = ord(" ") if unicodedata.category(chr(code)).startswith("P") else code
+        self[code] = found
+        return found
+
+
+_PUNCTUATION = _Punctuation()
+
+
 def plain(text: str) -> str:
     """Lower case, without punctuation and surplus blanks."""
     text = unicodedata.normalize("NFKC", text).casefold()
-    return " ".join(
-        "".join(" " if unicodedata.category(c).startswith("P") else c for c in text).split()
-    )
+    return " ".join(text.translate(_PUNCTUATION).split())
 
 
 def normal(text: str) -> str:
