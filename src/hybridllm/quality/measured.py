@@ -24,6 +24,7 @@ ENOUGH = 200
 COUNTED = frozenset({"benchmark", "production", "shadow"})
 """Sources whose scores decide. Feedback does not: those who give it are no sample of all."""
 BENCHMARK = "benchmark"
+_LEAST = 0.001
 _MILLION = 1_000_000
 _UNIT = 1_000 * _MILLION
 """A score of 1 with a weight of 1, in sums."""
@@ -123,14 +124,24 @@ def says_something(cell: Cell, task: Task | None) -> bool:
 
 
 def closest(found: Iterable[Cell], tasks: Mapping[str, Task]) -> list[Cell]:
-    """The cells that more samples would decide, the nearest to a decision first: those of bounds
-    on both sides of the bar, by the share of them that lies beyond it."""
+    """The cells that more samples would decide, those first that are likely to need the fewest.
+
+    Bounds narrow with the root of the number of samples, and decide once they are as near to the
+    score as the bar is. The score of few samples is drawn towards the bar, as if two more had come
+    out there.
+    """
     open_ = [
-        (min(cell.upper - bar, bar - cell.lower) / (cell.upper - cell.lower), cell)
+        (_missing(cell, bar), cell)
         for cell in found
         if cell.task in tasks and cell.lower < (bar := tasks[cell.task].bar) <= cell.upper
     ]
     return [cell for _, cell in sorted(open_, key=lambda pair: (pair[0], _cell(pair[1])))]
+
+
+def _missing(cell: Cell, bar: float) -> float:
+    distance = max(abs(cell.value - bar) * cell.n / (cell.n + 2), _LEAST)
+    reach = (cell.upper - cell.lower) / 2
+    return cell.n * ((reach / distance) ** 2 - 1)
 
 
 def _cell(row: Summed | Cell) -> tuple[str, str, str]:
