@@ -7,6 +7,7 @@ import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from functools import partial
 
 import pytest
@@ -78,8 +79,9 @@ async def test_a_line_that_is_no_request_has_failed_when_the_batch_is_accepted(
 
 
 async def test_what_is_not_accepted_leaves_nothing_behind(home: Home) -> None:
-    with pytest.raises(RequestError, match="Two lines have the custom_id 'c0'"):
-        await home.lane.accept(new(), [*lines(300), *lines(1)])
+    for count in (3, 300):
+        with pytest.raises(RequestError, match="Two lines have the custom_id 'c0'"):
+            await home.lane.accept(new(), [*lines(count), *lines(1)])
 
     async def broken() -> AsyncIterator[NewLine]:
         for line in lines(300):
@@ -93,6 +95,36 @@ async def test_what_is_not_accepted_leaves_nothing_behind(home: Home) -> None:
         for table in (batches, batch_lines, batch_requests):
             assert connection.execute(table.select()).all() == []
     engine.dispose()
+
+
+@pytest.mark.parametrize("count", [1, 300])
+async def test_what_is_given_up_while_it_is_accepted_leaves_nothing_behind(
+    home: Home, count: int
+) -> None:
+    """Whenever the caller goes away, also while its transaction is on its way."""
+    given_up = 0
+    for ticks in range(8):
+        task = asyncio.ensure_future(accepted(home, count))
+        for _ in range(ticks):
+            await asyncio.sleep(0 if ticks < 5 else 0.001)
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+        given_up += task.cancelled()
+    assert given_up
+    engine = open_store(home.store_url)
+    with engine.connect() as connection:
+        found = {
+            table.name: len(connection.execute(table.select()).all())
+            for table in (batches, batch_lines, batch_requests)
+        }
+    engine.dispose()
+    whole = 8 - given_up
+    assert found == {
+        "batches": whole,
+        "batch_lines": whole * count,
+        "batch_requests": whole * count,
+    }
 
 
 async def test_batches_are_their_keys_own_newest_first(home: Home) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import nullcontext
 from threading import Lock
 from typing import TypeVar
 
@@ -22,6 +23,7 @@ class Database:
         self._url = url
         self._engine: Engine | None = None
         self._opening = Lock()
+        self._turn = asyncio.Lock() if url.startswith("sqlite") else nullcontext()
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """What `work` finds, in a thread."""
@@ -29,7 +31,10 @@ class Database:
 
     async def write(self, work: Callable[[Connection], T]) -> T:
         """What `work` returns, in a thread and a transaction that is committed by then."""
-        return await asyncio.to_thread(self._write, work)
+        # SQLite has one writer at a time, and whoever finds it busy sleeps by ever longer steps:
+        # in this process, writers take turns here, and hold no thread meanwhile.
+        async with self._turn:
+            return await asyncio.to_thread(self._write, work)
 
     async def close(self) -> None:
         """Close the connections."""

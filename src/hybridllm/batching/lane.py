@@ -13,6 +13,7 @@ from contextlib import suppress
 from functools import partial
 from secrets import token_hex
 
+from msgspec import Struct, field
 from sqlalchemy import Connection
 
 from hybridllm.batching import states
@@ -46,6 +47,18 @@ def provider_api(runtime: Runtime, provider: str) -> BatchApi | None:
     """The batch API of a provider that can be called."""
     upstream = runtime.upstreams.get(provider)
     return None if upstream is None else batch_api(upstream)
+
+
+class Group(Struct):
+    """Lines that are about to be stored: their rows, the bodies of their requests, and of the
+    results of those that have failed already."""
+
+    rows: list[LineRow] = field(default_factory=list)
+    bodies: list[BodyRow] = field(default_factory=list)
+    errors: list[BodyRow] = field(default_factory=list)
+
+    def put(self, connection: Connection) -> None:
+        sql.add_lines(connection, self.rows, self.bodies, self.errors)
 
 
 class Lane:
@@ -105,13 +118,20 @@ class Lane:
             new.webhook, new.input_file, new.deadline_at, "arriving", now,
             0, 0, 0, 0, 0, 0, 0, 0, 0,
         )  # fmt: skip
-        await self._database.write(partial(sql.add_batch, row=row))
+        opened = False
         try:
-            total, failed = await self._store(id, new, lines, now)
+            total = failed = 0
+            group: Group | None = None
+            async for group in self._planned(id, new, lines, now):
+                total, failed = total + len(group.rows), failed + len(group.errors)
+                if len(group.rows) == GROUP:
+                    await self._write(group.put if opened else partial(_begin, row, group))
+                    opened = True
             row = row._replace(state="open", total=total, failed=failed)
             if failed == total:
                 row = row._replace(state="ended", ended_at=now_us())
-            await self._database.write(partial(_open, row=row))
+            assert group is not None  # noqa: S101 - the last group comes always, if empty
+            await self._write(partial(_complete if opened else _whole, row, group))
         except BaseException:
             with suppress(Exception):
                 await asyncio.shield(self._database.write(partial(sql.remove_batch, batch=id)))
@@ -119,34 +139,35 @@ class Lane:
         self.driver.wake()
         return _batch(row)
 
-    async def _store(
+    async def _planned(
         self, id: str, new: NewBatch, lines: Iterable[NewLine] | AsyncIterable[NewLine], now: int
-    ) -> tuple[int, int]:
-        """How many lines were stored, and how many of them have failed already."""
+    ) -> AsyncIterator[Group]:
+        """The lines, planned, in groups of GROUP; the last one is smaller, or empty."""
         desk = self._desk
-        group: list[tuple[LineRow, BodyRow | None]] = []
-        bodies: list[BodyRow] = []
-        place = failed = 0
+        group, place = Group(), 0
         async for line in _each(lines):
-            planned = planned_line(desk.runtime, desk.apis, new, line, (id, place), now)
-            group.append(planned)
-            bodies.append(BodyRow(id, place, line.body))
-            failed += planned[1] is not None
+            row, error = planned_line(desk.runtime, desk.apis, new, line, (id, place), now)
+            group.rows.append(row)
+            group.bodies.append(BodyRow(id, place, line.body))
+            if error is not None:
+                group.errors.append(error)
             place += 1
-            if len(group) == GROUP:
-                await self._put(group, bodies)
-                group, bodies = [], []
+            if len(group.rows) == GROUP:
+                yield group
+                group = Group()
             elif place % PLANNED == 0:
                 await asyncio.sleep(0)
-        await self._put(group, bodies)
-        return place, failed
+        yield group
 
-    async def _put(
-        self, group: list[tuple[LineRow, BodyRow | None]], bodies: list[BodyRow]
-    ) -> None:
-        rows = [row for row, _ in group]
-        errors = [error for _, error in group if error is not None]
-        await self._database.write(partial(sql.add_lines, new=rows, bodies=bodies, errors=errors))
+    async def _write(self, work: Callable[[Connection], None]) -> None:
+        """Do it in one transaction. When this ends, also by being cancelled, the transaction has
+        ended: else it might be committed behind what takes it back."""
+        task = asyncio.ensure_future(self._database.write(work))
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError:
+            await asyncio.wait([task])
+            raise
 
     # -- reading
 
@@ -239,15 +260,41 @@ class Lane:
         return await self._database.write(remove)
 
 
-def _open(connection: Connection, row: BatchRow) -> None:
-    """The batch is whole. Raises RequestError."""
+def _begin(row: BatchRow, group: Group, connection: Connection) -> None:
+    """A batch that is longer than a group, as it arrives."""
+    sql.add_batch(connection, row)
+    group.put(connection)
+
+
+def _complete(row: BatchRow, group: Group, connection: Connection) -> None:
+    """The batch is whole, with this group. Raises RequestError."""
+    group.put(connection)
     if (name := sql.twice(connection, row.id)) is not None:
-        raise RequestError(
-            f"Two lines have the custom_id '{name[:64]}'.",
-            field="custom_id",
-            remedy="Give each line a name of its own.",
-        )
+        raise _twice(name)
     sql.open_batch(connection, row, states.ends("accept"))
+
+
+def _whole(row: BatchRow, group: Group, connection: Connection) -> None:
+    """A batch of no more than a group, all at once. Raises RequestError."""
+    seen: set[str] = set()
+    for line in group.rows:
+        if line.custom_id in seen:
+            raise _twice(line.custom_id)
+        seen.add(line.custom_id)
+    before, after = states.ends("accept")
+    sql.add_batch(connection, row)
+    group.rows = [
+        line._replace(state=after) if line.state == before else line for line in group.rows
+    ]
+    group.put(connection)
+
+
+def _twice(name: str) -> RequestError:
+    return RequestError(
+        f"Two lines have the custom_id '{name[:64]}'.",
+        field="custom_id",
+        remedy="Give each line a name of its own.",
+    )
 
 
 async def _each(lines: Iterable[NewLine] | AsyncIterable[NewLine]) -> AsyncIterator[NewLine]:
