@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: setup demo test explore fuzz memory bench bench-quick bench-profile month month-batched chaos clients claude-code check format clean
+.PHONY: setup demo test explore fuzz memory bench bench-quick bench-profile bench-batching month month-batched chaos clients claude-code check format clean
 .DEFAULT_GOAL := help
 
 help: ## what can be made
@@ -42,14 +42,18 @@ bench-profile: setup ## where the gateway's time goes
 bench-audit: setup ## the audit of ten million rows beside a bare DuckDB group-by, five minutes
 	$(BIN)/python -m benchmarks.bench_audit
 
+bench-batching: setup ## a million lines through the lane: lines a second of each step, and memory
+	$(BIN)/python benchmarks/bench_batching.py --lines 1000000
+
 month: setup ## replay the guide's whole month, 660,000 calls, and check the ledger to the picodollar
 	$(BIN)/python benchmarks/month.py
 
 month-batched: setup ## the month at 1:100 through the lane, with two tasks that can wait, then with all
 	$(BIN)/python -m benchmarks.month_batched
 
-chaos: setup ## kill the gateway a thousand times under load, and reconcile every call
+chaos: setup ## kill the gateway a thousand times under load, and its lane, and reconcile every call
 	HYBRIDLLM_KILLS=1000 $(BIN)/python -m pytest -n 0 tests/faults/test_kill.py
+	HYBRIDLLM_LANE_KILLS=100 $(BIN)/python -m pytest -n 0 tests/faults/test_kill_lane.py
 
 clients: setup ## LangChain, LlamaIndex, pydantic-ai, instructor, openai-agents, dspy; simulated providers
 	$(BIN)/python scripts/popular_clients.py
