@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: setup demo test explore fuzz memory bench bench-quick bench-profile bench-batching month month-batched chaos clients claude-code check format clean
+.PHONY: setup demo test explore fuzz memory bench bench-quick bench-profile bench-caching bench-batching month month-batched chaos clients claude-code check format clean
 .DEFAULT_GOAL := help
 
 help: ## what can be made
@@ -18,7 +18,7 @@ $(STAMP): pyproject.toml uv.lock
 	$(BIN)/uv sync --quiet --locked --all-extras
 	touch $(STAMP)
 
-demo: setup ## watch the guide's month at 1:1000, twice, once through an outage
+demo: setup ## watch the guide's month at 1:1000: routed, through an outage, and batched
 	$(BIN)/hybridllm demo
 
 test: check ## format, lint, types, floor plan, then every test
@@ -44,6 +44,9 @@ bench-audit: setup ## the audit of ten million rows beside a bare DuckDB group-b
 
 bench-batching: setup ## a million lines through the lane: lines a second of each step, and memory
 	$(BIN)/python benchmarks/bench_batching.py --lines 1000000
+
+bench-caching: setup ## prompt caching beside every fixed choice, in traffic of many shapes, two minutes
+	$(BIN)/python -m benchmarks.bench_caching
 
 month: setup ## replay the guide's whole month, 660,000 calls, and check the ledger to the picodollar
 	$(BIN)/python benchmarks/month.py
