@@ -28,7 +28,7 @@ COMMANDS = (
     "audit",
 )
 BATCHES = ("run", "list", "show", "cancel")
-EVALS = ("run", "grade", "agree")
+EVALS = ("run", "grade", "agree", "convert")
 TASKS = ("train",)
 REPORTS = ("spend", "savings", "impact", "levers")
 

@@ -57,6 +57,9 @@ CASES: list[tuple[Any, Any, str, float]] = [
     ({"kind": "json_schema", "schema": SCHEMA}, None, '```json\n{"age": 3}\n```', 1),
     ("json_schema", SCHEMA, '{"age": "3"}', 0),
     ("json_schema", SCHEMA, "three", 0),
+    ({"kind": "json_schema", "only": True}, {}, '{"age": 3}', 1),
+    ({"kind": "json_schema", "only": True}, {}, 'It is {"age": 3}', 0),
+    ("all", [{"grader": "regex", "expected": "x"}, {"grader": "f1", "expected": "x y"}], "x z", .5),
     ("extraction", INVOICE, '{"lines": [{"what":"nut","n":1.0},{"n":2,"what":"Bolt"}], '
      '"to": "acme ltd"}', 1),
     ("extraction", {"a": 1, "b": 2}, 'Here: {"a": 1, "c": null}', 2 / 3),
@@ -98,6 +101,10 @@ BAD: list[tuple[Any, Any, str]] = [
     ("extraction", "x", "must be a JSON object"),
     ("label", "", "name of a class"),
     ({"kind": "label", "labels": ["a"]}, "b", "one of the grader's labels"),
+    ("all", [], "must be a list of graders"),
+    ("all", [{"expected": 1}], "part 1 must be"),
+    ("all", [{"grader": "numeric", "expected": "x"}], "part 1: must be a number"),
+    ("all", [{"grader": "code", "expected": "1"}], "part 1: code cannot be one of several"),
     ("code", "", "must be tests"),
     ("code", "assert (", "no Python"),
     ({"kind": "rubric", "model": "m", "rubric": " "}, None, "needs a rubric"),
@@ -115,7 +122,12 @@ def test_what_cannot_grade_says_why(said: Any, expected: Any, words: str) -> Non
 CHECKABLE = sorted(
     name for name, kind in GRADERS.items() if not kind.slow and not issubclass(kind, Judge)
 )
-EXPECTED = {"numeric": 7, "json_schema": SCHEMA, "extraction": {"a": "x"}}
+EXPECTED = {
+    "numeric": 7,
+    "all": [{"grader": "exact", "expected": "x"}],
+    "json_schema": SCHEMA,
+    "extraction": {"a": "x"},
+}
 
 
 @pytest.mark.parametrize("name", CHECKABLE)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+import msgspec
+
 from hybridllm.errors import HybridError
 from hybridllm.evals.grading import RIGHT, Grade, Grader, wrong
 from hybridllm.evals.text import json_of
@@ -11,11 +13,12 @@ from hybridllm.evals.text import json_of
 
 class JsonSchema(Grader, frozen=True, kw_only=True):
     """`schema`, or where there is none `expected`, is a JSON Schema (draft 2020-12 unless it says
-    another). Needs the library jsonschema."""
+    another). With `only` the answer must be JSON and nothing else. Needs the library jsonschema."""
 
     kind: ClassVar[str] = "json_schema"
     passfail: ClassVar[bool] = True
     schema: dict[str, Any] | None = None
+    only: bool = False
 
     def expect(self, expected: Any) -> Any:
         """The validator. Raises ValueError for what is no schema."""
@@ -36,9 +39,9 @@ class JsonSchema(Grader, frozen=True, kw_only=True):
 
     def grade(self, answer: str, expected: Any) -> Grade:
         try:
-            value = json_of(answer)
-        except ValueError as e:
-            return wrong(str(e))
+            value = msgspec.json.decode(answer) if self.only else json_of(answer)
+        except (ValueError, RecursionError):
+            return wrong("no JSON in the answer")
         error = next(expected.iter_errors(value), None)
         if error is None:
             return RIGHT

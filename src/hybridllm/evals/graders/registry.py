@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from hybridllm.evals.graders.all_of import AllOf
 from hybridllm.evals.graders.bleu import Bleu
 from hybridllm.evals.graders.code import Code
 from hybridllm.evals.graders.exact import Exact
@@ -36,6 +37,7 @@ GRADERS: dict[str, type[Grader]] = {
         Label,
         Rouge,
         Bleu,
+        AllOf,
         Code,
         Rubric,
         Pairwise,
