@@ -13,7 +13,16 @@ from sqlalchemy import Engine, delete
 
 from hybridllm.store import open_store, writing
 from hybridllm.store.schema import score_sums, scores
-from hybridllm.store.scores import Score, Sums, add_scores, read_scores, read_sums, stamp, week_of
+from hybridllm.store.scores import (
+    Score,
+    Sums,
+    add_scores,
+    read_scores,
+    read_sums,
+    read_totals,
+    stamp,
+    week_of,
+)
 
 MONDAY = 1_780_272_000  # 2026-06-01
 WEEK = 7 * 86_400
@@ -78,22 +87,29 @@ def test_weeks_begin_on_monday_and_are_read_from_any_moment_in_them(engine: Engi
         assert [row.n for row in read_sums(connection, since=MONDAY + WEEK + 5)] == [1]
 
 
-@pytest.mark.parametrize(
-    ("bad", "named"),
-    [
+def test_weeks_are_added_up_by_the_database(engine: Engine) -> None:
+    then = (MONDAY + WEEK) * 10**6
+    with writing(engine) as connection:
+        add_scores(connection, [score("1", 0.5), score("2", 0.25, at=then), score("3", run="s")])
+        first, second = read_totals(connection, task="t")
+        assert read_totals(connection, task="u") == []
+    assert (first.run, first.n, first.total, first.squares) == ("r", 2, 750_000_000, 312_500_000)
+    assert (first.week, first.last_at, second.n) == (MONDAY + WEEK, then, 1)
+    assert all(type(value) is int for value in first[6:])
+
+
+def test_what_is_no_score_is_refused_by_name(engine: Engine) -> None:
+    bad: list[tuple[dict[str, object], str]] = [
         ({"score": 1.1}, "score"),
         ({"score": float("nan")}, "score"),
         ({"weight": 0.0}, "weight"),
         ({"weight": 1001.0}, "weight"),
         ({"source": "hearsay"}, "benchmark"),
-    ],
-)
-def test_what_is_no_score_is_refused_by_name(
-    engine: Engine, bad: dict[str, object], named: str
-) -> None:
+    ]
     with writing(engine) as connection:
-        with pytest.raises(ValueError, match=named):
-            add_scores(connection, [score("1", **{"score": 1.0, **bad})])  # type: ignore[arg-type]
+        for fields, named in bad:
+            with pytest.raises(ValueError, match=named):
+                add_scores(connection, [score("1")._replace(**fields)])
         assert read_sums(connection) == []
 
 
@@ -121,7 +137,7 @@ def test_whoever_looks_again_sees_that_something_came(engine: Engine) -> None:
 
 
 @settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
     st.lists(

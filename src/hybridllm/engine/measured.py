@@ -25,9 +25,9 @@ log = logging.getLogger("hybridllm.quality")
 
 def measured(connection: Connection, task: str | None = None) -> list[Cell]:
     """Every cell that has scores, of one task or of all."""
-    from hybridllm.store.scores import read_sums
+    from hybridllm.store.scores import read_totals
 
-    return cells(read_sums(connection, task=task))
+    return cells(read_totals(connection, task=task))
 
 
 def with_measured(config: Config, found: list[Cell]) -> Config:

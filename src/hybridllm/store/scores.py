@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, case, func, select
+from sqlalchemy import BigInteger, Connection, Select, case, cast, func, select
 
 from hybridllm.store.schema import SCORE_KEY, SUM_KEY, SUM_TOTALS, score_sums, scores
 from hybridllm.store.upserts import upsert
@@ -108,17 +108,28 @@ def read_sums(
     connection: Connection, *, task: str | None = None, since: int = 0, metric: str = METRIC
 ) -> list[Sums]:
     """The sums of `metric`, of one task or of all, from the week of Unix second `since` on."""
-    statement = select(*(score_sums.c[name] for name in Sums._fields)).where(
-        score_sums.c.metric == metric
-    )
-    if task is not None:
-        statement = statement.where(score_sums.c.task == task)
+    statement = _of(select(*(score_sums.c[name] for name in Sums._fields)), task, metric)
     if since:
         statement = statement.where(score_sums.c.week >= week_of(since * MILLION))
-    return [
-        Sums(*row)
-        for row in connection.execute(statement.order_by(*(score_sums.c[name] for name in SUM_KEY)))
-    ]
+    ordered = statement.order_by(*(score_sums.c[name] for name in SUM_KEY))
+    return [Sums(*row) for row in connection.execute(ordered)]
+
+
+def read_totals(
+    connection: Connection, *, task: str | None = None, metric: str = METRIC
+) -> list[Sums]:
+    """The same with all weeks added up by the database; `week` is the newest."""
+    c = score_sums.c
+    keys = [c[name] for name in SUM_KEY[:-1]]
+    # PostgreSQL sums integers to decimals.
+    sums = [cast(func.sum(c[name]), BigInteger) for name in SUM_TOTALS[:-1]]
+    statement = select(*keys, func.max(c.week), *sums, func.max(c.last_at)).group_by(*keys)
+    return [Sums(*row) for row in connection.execute(_of(statement, task, metric).order_by(*keys))]
+
+
+def _of(statement: Select[Any], task: str | None, metric: str) -> Select[Any]:
+    statement = statement.where(score_sums.c.metric == metric)
+    return statement if task is None else statement.where(score_sums.c.task == task)
 
 
 def stamp(connection: Connection) -> tuple[int, int]:
