@@ -9,6 +9,8 @@ from itertools import count
 from typing import Any
 
 import pytest
+from google import genai
+from google.genai import types
 
 from hybridllm.simulators import Simulators, prompt_of
 from tests.relay import Relay, marks
@@ -196,6 +198,43 @@ def test_googles_body_is_the_callers_own(caching: RunningGateway, relay: Relay) 
         assert relay.last().provider == "google"
         assert relay.last().json() == body
     assert reply.json()["usageMetadata"]["cachedContentTokenCount"] > 2_000
+
+
+@pytest.fixture(scope="module")
+def cache(simulators: Simulators) -> str:
+    """Made at Google itself, with the provider's key."""
+    key = simulators.env()["GEMINI_API_KEY"]
+    google = genai.Client(
+        api_key=key, http_options=types.HttpOptions(base_url=simulators.google_url)
+    )
+    config = types.CreateCachedContentConfig(system_instruction=prose(3_000), ttl="3600s")
+    name = google.caches.create(model="gemini-2.5-flash", config=config).name
+    assert name is not None
+    return name
+
+
+class TestAnExplicitCacheOfTheCallers:
+    def body(self, cache: str) -> dict[str, Any]:
+        return {"cachedContent": cache, "contents": [{"role": "user", "parts": [{"text": "And?"}]}]}
+
+    def test_it_is_read_and_priced(self, caching: RunningGateway, relay: Relay, cache: str) -> None:
+        path = "/v1beta/models/gemini-2.5-flash:generateContent"
+        reply = fine(caching.post(path, self.body(cache)))
+        assert relay.last().json() == self.body(cache)
+        assert reply.json()["usageMetadata"]["cachedContentTokenCount"] == 3_000
+        (row,) = caching.attempts(reply.headers["x-hybridllm-request-id"])
+        assert (row["input_tokens"], row["cache_read_tokens"]) == (2, 3_000)
+        assert row["text_kind"] == "", "what is not in the body says nothing of tokens per byte"
+
+    def test_no_other_provider_is_asked(
+        self, caching: RunningGateway, relay: Relay, cache: str
+    ) -> None:
+        before = len(relay.sent)
+        path = "/v1beta/models/gpt-4o:generateContent"
+        reply = caching.post(path, self.body(cache), {"x-hybridllm-task": "general"})
+        assert {one.provider for one in relay.sent[before:]} == {"google"}
+        assert reply.status == 400, "and that model's caches are its own"
+        assert "CachedContent (models/gemini-2.5-flash)" in reply.json()["error"]["message"]
 
 
 def test_a_task_that_is_left_out_is_left_alone(caching: RunningGateway, relay: Relay) -> None:

@@ -55,7 +55,8 @@ class OfferedTool(Struct, frozen=True):
 class Ask(Struct, kw_only=True):
     """A validated request. `must_call` is a tool's name, "*" for any, None for as it likes;
     `may_call` False forbids calls. `answers_tools` says that the last turn is tool results.
-    `thinking` is the most reasoning that the request asks for in tokens, 0 for none.
+    `thinking` is the most reasoning that the request asks for in tokens, 0 for none. `kept` tokens
+    of the prompt are read from a cache that the request names.
     `own` is the endpoint's own to remember for its reply."""
 
     model: str
@@ -74,6 +75,7 @@ class Ask(Struct, kw_only=True):
     stops: tuple[str, ...] = ()
     choices: int = 1
     thinking: int = 0
+    kept: int = 0
     own: Any = None
 
 

@@ -76,6 +76,8 @@ def _bill(provider: Provider, world: World, reading: Reading, scope: str) -> Bil
     ask, tokens, encoding = reading.ask, reading.tokens, reading.encoding
     cache, now = world.caches[provider.name], world.now()
     minimum = ask.spec.min_cache_tokens
+    if ask.kept:
+        return Billed(input_tokens=tokens - ask.kept, cache_read_tokens=ask.kept)
     if provider.explicit_cache:
         if not any(segment.mark for segment in ask.prompt):
             return Billed(input_tokens=tokens)

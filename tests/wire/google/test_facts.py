@@ -176,3 +176,10 @@ def test_only_what_is_ours_is_taken_out(body: bytes, passed: bytes) -> None:
 def test_an_untouched_body_is_the_same_object() -> None:
     body = b'{"contents":"x"}'
     assert DIALECT.passthrough(body, DIALECT.facts(body, SHAPE), "m") is body
+
+
+@pytest.mark.parametrize("name", ["cachedContent", "cached_content"])
+def test_of_a_cache_that_the_caller_names_the_model_sees_more(name: str) -> None:
+    body: dict[str, Any] = {"contents": "x", name: "cachedContents/abc"}
+    assert DIALECT.facts(json.dumps(body).encode(), SHAPE).unseen_input
+    assert not DIALECT.facts(json.dumps({**body, name: ""}).encode(), SHAPE).unseen_input

@@ -12,6 +12,7 @@ from msgspec import Struct
 from hybridllm.simulators.ask import Answer, Ask, Billed, Refused
 from hybridllm.simulators.counting import Counter, encoding_for
 from hybridllm.simulators.google import errors
+from hybridllm.simulators.google.explicit_caches import ExplicitCaches
 from hybridllm.simulators.google.requests import read_generate_request
 from hybridllm.simulators.prose import pieces_of
 from hybridllm.simulators.provider import Generation, Incoming, Plain, grouped
@@ -41,8 +42,13 @@ class GenerateContent(Generation):
     pattern = re.compile(_PATH + "generateContent")
     streams = False
 
+    def __init__(self, caches: ExplicitCaches | None = None) -> None:
+        self._caches = caches or ExplicitCaches()
+
     def read(self, incoming: Incoming) -> Ask:
-        ask, shows_thoughts = read_generate_request(incoming.data, incoming.model, self.streams)
+        data, kept = self._caches.unfold(incoming.data, incoming)
+        ask, shows_thoughts = read_generate_request(data, incoming.model, self.streams)
+        ask.kept = kept
         ask.own = Own(shows_thoughts, incoming.query.get("alt") == "sse")
         return ask
 

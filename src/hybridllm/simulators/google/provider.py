@@ -11,7 +11,9 @@ from hybridllm.simulators.counting import Counter
 from hybridllm.simulators.faults import Fault
 from hybridllm.simulators.google import errors
 from hybridllm.simulators.google.batches import batch_endpoints
+from hybridllm.simulators.google.cached_contents import cache_endpoints
 from hybridllm.simulators.google.embeddings import BatchEmbedContents, EmbedContent
+from hybridllm.simulators.google.explicit_caches import ExplicitCaches
 from hybridllm.simulators.google.generate import CountTokens, GenerateContent, StreamGenerateContent
 from hybridllm.simulators.limits import Standing
 from hybridllm.simulators.models import ModelSpec, find_model, model_names
@@ -61,9 +63,10 @@ class Google(Provider):
     request_id_header = b"x-goog-request-id"
 
     def __init__(self) -> None:
+        self._caches = ExplicitCaches()
         self.endpoints: tuple[Generation | Plain | Administration, ...] = (
-            GenerateContent(),
-            StreamGenerateContent(),
+            GenerateContent(self._caches),
+            StreamGenerateContent(self._caches),
             CountTokens(),
             EmbedContent(),
             BatchEmbedContents(),
@@ -72,7 +75,9 @@ class Google(Provider):
         )
 
     def attach(self, world: World) -> None:
+        self._caches.attach(world)
         self.endpoints += batch_endpoints(self, world)
+        self.endpoints += cache_endpoints(self, self._caches)
 
     def request_id(self, number: int) -> str:
         return f"simulated{number:013d}"

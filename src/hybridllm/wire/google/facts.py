@@ -83,6 +83,8 @@ class _Body(Struct):
     labels: dict[str, str] | None = None
     session_id: str | None = None
     sessionId: str | None = None
+    cachedContent: str | None = None
+    cached_content: str | None = None
 
 
 _decode = msgspec.json.Decoder(_Body).decode
@@ -143,6 +145,7 @@ def read_facts(body: bytes, shape: RequestShape) -> Facts:
         )
         or 1,
         controls=_controls(config.thinkingConfig or config.thinking_config),
+        unseen_input=bool(request.cachedContent or request.cached_content),
     )
 
 
