@@ -139,3 +139,29 @@ def test_a_killed_command_goes_on_and_asks_nothing_twice(
     assert json.loads(out)["models"][0]["n"] == 40
     assert 40 <= simulators.counts().calls <= 42
     assert len(desk.table(scores)) == 40
+
+
+def test_ctrl_c_leaves_a_run_that_goes_on(desk: EvalDesk, simulators: Simulators) -> None:
+    """What was under way is cancelled, booked, and in the ledger."""
+    lines = [
+        {"prompt": f'{n}? [[sim say "spam" delay_ms=50]]', "grader": "exact", "expected": "spam"}
+        for n in range(30)
+    ]
+    desk.write("s.jsonl", *lines)
+    words = ("run", *WORDS, "--models", "gpt-4o-mini", "--concurrency", "2", "--full")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "hybridllm", "eval", *words],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        env=dict(os.environ),
+    )
+    end = time.monotonic() + 30
+    while simulators.counts().calls < 5:
+        assert process.poll() is None and time.monotonic() < end
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert b"Start it again, and it goes on" in err and b"Traceback" not in err
+    outcomes = {row.outcome for row in desk.table(attempts)}
+    assert outcomes <= {"ok", "cancelled"} and len(desk.table(scores)) >= 3

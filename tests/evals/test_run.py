@@ -29,7 +29,7 @@ def test_every_model_answers_every_sample_and_is_scored(lab: Lab, simulators: Si
     assert run.complete
     rows = lab.rows()
     assert len(rows) == 20
-    assert {row.task for row in rows} == {"classification"}
+    assert {(row.task, row.key) for row in rows} == {("classification", "eval")}
     assert {row.tags for row in rows} == {json.dumps(run.tags).replace(" ", "")}
     for result in results:
         assert result.cost == sum(row.cost for row in rows if row.model == result.model) > 0
@@ -253,6 +253,7 @@ def test_batches_answer_at_half_the_price(lab: Lab, simulators: Simulators) -> N
     assert run.complete and run.stack.till.held == 0
     assert simulators.counts().lines == 8
     assert sum(row.batch for row in lab.rows()) == 8
+    assert {row.key for row in lab.rows()} == {"eval"}
     of_batch = [row for row in lab.scores(MINI) if row.run == run.log.began.run]
     assert sum(row.cost for row in of_batch) == results[0].cost
 

@@ -121,7 +121,11 @@ def run(
     if not yes:
         _ask()
     ways = _Ways(concurrency=concurrency, deadline=seconds, full=full, fresh=fresh)
-    made, results = asyncio.run(_run(settings, job, whole, ways, told))
+    try:
+        made, results = asyncio.run(_run(settings, job, whole, ways, told))
+    except KeyboardInterrupt:
+        told.print("Interrupted. Start it again, and it goes on.")
+        raise SystemExit(130) from None
     if json:
         print_json(document(made, job, results))
     else:

@@ -144,6 +144,9 @@ class Stack:
     for a configuration that cannot be used or when no provider can be called.
     """
 
+    key = "default"
+    """The label that its calls have in the ledger."""
+
     def __init__(
         self,
         config: str | PathLike[str] | None = None,
@@ -248,6 +251,7 @@ class Stack:
             dialect=_dialect(),
             shape=_SHAPE,
             body=encoded(body),
+            key=self.key,
             task=task,
             session=session,
             tags="" if tags is None else msgspec.json.encode(tags).decode(),

@@ -14,7 +14,6 @@ from secrets import token_hex
 import msgspec
 
 from hybridllm.batching.lane import Lane
-from hybridllm.batching.stack import KEY
 from hybridllm.batching.structs import NewBatch, NewLine, Result
 from hybridllm.engine.stack import Receipt, encoded, reply_of
 from hybridllm.evals import runlog
@@ -35,7 +34,7 @@ async def answer_by_batch(run: Run, deadline_seconds: float) -> None:
     lane = await run.stack.lane()
     for sent in _out(run.log.events):
         run.stack.till.hold(f"{BATCH}{sent.token}", sent.upper)
-        await _collect(run, lane, sent, await _find(lane, sent.token))
+        await _collect(run, lane, sent, await _find(lane, run.stack.key, sent.token))
     while left := list(_left(run)):
         lines, upper = _affordable(run, left)
         if not lines:
@@ -50,7 +49,7 @@ async def answer_by_batch(run: Run, deadline_seconds: float) -> None:
         run.log.add(sent)
         new = NewBatch(
             dialect="openai",
-            key=KEY,
+            key=run.stack.key,
             deadline_at=int((time.time() + deadline_seconds) * 1e6),
             endpoint="/v1/chat/completions",
             kind="run",
@@ -108,7 +107,9 @@ def _lines(run: Run, lines: list[Line]) -> Iterator[NewLine]:
 async def _collect(run: Run, lane: Lane, sent: runlog.Sent, id: str) -> None:
     """Wait for a batch's end and take its answers. "": it never was accepted."""
     if id:
-        while (found := await lane.wait(id, KEY, _LOOK_SECONDS)) and found.state != "ended":
+        while (
+            found := await lane.wait(id, run.stack.key, _LOOK_SECONDS)
+        ) and found.state != "ended":
             run.waiting = found.ended
             for model in run.cells:
                 run.told(model)
@@ -119,10 +120,10 @@ async def _collect(run: Run, lane: Lane, sent: runlog.Sent, id: str) -> None:
     run.log.add(runlog.Collected(token=sent.token))
 
 
-async def _find(lane: Lane, token: str) -> str:
+async def _find(lane: Lane, key: str, token: str) -> str:
     """The batch of a token, "" where it never was accepted."""
     before = None
-    while page := await lane.batches(KEY, "openai", "run", before, _PAGE):
+    while page := await lane.batches(key, "openai", "run", before, _PAGE):
         for batch in page:
             if token in batch.new.metadata:
                 return batch.id

@@ -20,7 +20,10 @@ from hybridllm.ledger import Ledger
 
 class EvalStack(Stack):
     """`till` makes the till of the ledger that it is given. No fallbacks, no answers given again,
-    no memory of conversations."""
+    no memory of conversations. In the ledger its calls have a key of their own,
+    so that reports tell them from production's."""
+
+    key = "eval"
 
     def __init__(self, config: Config, till: Callable[[Journal], Till]) -> None:
         super().__init__()
