@@ -104,6 +104,22 @@ def test_the_route_goes_by_the_same_figures(run: Run, measured: None, tmp_path: 
     assert said["chain"][0] == MINI and "measured" in said["reason"]
 
 
+def test_the_review_tells_what_was_measured(run: Run, measured: None) -> None:
+    said = json.loads(run("review", "--preset", "guide", "--workload", "guide", "--json"))
+    (moved,) = said["quality_moved"]
+    assert (moved["model"], moved["samples"], moved["meets"]) == (MINI, 200, True)
+
+
+def test_a_newer_measurement_of_the_configuration_counts(
+    run: Run, measured: None, tmp_path: Path
+) -> None:
+    stated = f'[[quality]]\nmodel = "{MINI}"\ntask = "{TASK}"\nvalue = 0.97\nlower = 0.95\n'
+    config = tmp_path / "hybridllm.toml"
+    for at, value in (("2026-01-01", 0.985), ("2999-01-01", 0.97)):
+        config.write_text(f'preset = "guide"\n{stated}samples = 300\nat = "{at}"\n')
+        assert by_model(run("quality", "--task", TASK, "--json"))[MINI]["value"] == value
+
+
 def test_csv_has_a_row_for_every_model_of_every_task(run: Run, measured: None) -> None:
     rows = list(csv.DictReader(io.StringIO(run("quality", "--preset", "guide", "--csv"))))
     assert {row["task"] for row in rows} > {TASK}

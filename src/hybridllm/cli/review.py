@@ -17,7 +17,9 @@ from hybridllm.cli.tables import console
 from hybridllm.config import Config
 from hybridllm.config_file import load_config
 from hybridllm.config_file.load import FILE
+from hybridllm.engine.measured import measured_in, with_measured
 from hybridllm.errors import ConfigError, ErrorKind, HybridError
+from hybridllm.ledger.paths import store_url
 from hybridllm.reports import open_ledger
 from hybridllm.reports.review import Review
 from hybridllm.reports.review import review as make_review
@@ -127,6 +129,7 @@ def _kept(settings: Config, store: str | None) -> Review:
 def _made(settings: Config, store: str | None, workload: str | None, *, save: bool) -> Review:
     """The review as of now; on the ledger's traffic where there is a ledger."""
     now = _now()
+    settings = with_measured(settings, measured_in(store or store_url(settings.ledger)))
     try:
         engine = open_ledger(settings.ledger, store)
     except HybridError as e:

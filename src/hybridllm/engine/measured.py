@@ -31,9 +31,17 @@ def measured(connection: Connection, task: str | None = None) -> list[Cell]:
 
 
 def with_measured(config: Config, found: list[Cell]) -> Config:
-    """The configuration with what `found` says of its tasks' models laid over its `quality`."""
-    known: tuple[Quality, ...] = qualities(found, config.tasks)
-    return msgspec.structs.replace(config, quality=(*config.quality, *known)) if known else config
+    """The configuration with what `found` says of its tasks' models laid over its `quality`: in the
+    place of assumptions, and of measurements that are not newer."""
+    known = {(one.model, one.task): one for one in qualities(found, config.tasks)}
+    kept = [one for one in config.quality if not _replaced(one, known.get((one.model, one.task)))]
+    if not known:
+        return config
+    return msgspec.structs.replace(config, quality=(*kept, *known.values()))
+
+
+def _replaced(stated: Quality, by: Quality | None) -> bool:
+    return by is not None and (stated.samples == 0 or stated.at <= by.at)
 
 
 def measured_in(url: str, task: str | None = None) -> list[Cell]:

@@ -70,5 +70,5 @@ class Measurer:
         config = with_measured(base, self._watched.cells)
         runtime.router = Router(config)
         runtime.config = config
-        count = len(config.quality) - len(base.quality)
+        count = sum(quality.samples > 0 for quality in config.quality)
         _log.info("Scores were added: %d qualities are measured.", count)
