@@ -6,6 +6,10 @@ from collections import Counter, defaultdict
 from math import exp, log
 
 from msgspec import Struct
+from prompts.made import request
+
+from hybridllm.config_file import load_config
+from hybridllm.tasks import RuleClassifier
 
 MERGED = {"code_review": "refactoring", "specialized_reasoning": "complex_reasoning"}
 """Labels that the collection does not tell apart count as one."""
@@ -14,13 +18,14 @@ PREMIUM = ("complex_reasoning", "specialized_reasoning")
 
 
 class Guess(Struct):
-    """The true label of a row, its family, the scores of all labels, and whether its licence lets
-    weights that are shipped learn from it."""
+    """The true label of a row, its family, the scores of all labels, whether its licence lets
+    weights that are shipped learn from it, and its text."""
 
     label: str
     family: str
     scores: dict[str, float]
     permitted: bool
+    text: str
 
 
 def tier(label: str) -> str:
@@ -124,4 +129,43 @@ def report(guesses: list[Guess]) -> str:
         lines.append(
             f"| {family} | {own[0][0]} | {len(own)} | {right:.2f} | {sure:.2f} | {taken} |"
         )
+    return "\n".join(lines)
+
+
+ACCEPTED = {
+    "classification": {"classification"},
+    "extraction": {"extraction"},
+    "templated_generation": {"templated_generation"},
+    "summarization": {"general", "analysis", "budget_analysis"},
+    "question_answering": {"general"},
+    "general_chat": {"general"},
+    "long_doc_analysis": {"analysis", "budget_analysis"},
+    "code_generation": {"code_generation", "complex_coding"},
+    "code_review_refactor": {"code_review", "refactoring", "complex_coding"},
+    "math_reasoning": {"complex_reasoning", "specialized_reasoning"},
+    "agentic_tool_use": {"agentic"},
+}
+"""Which of the presets' tasks are right for a label of the collection."""
+_DEFAULT = ("summarization", "question_answering")
+"""Labels that the presets have no task for: the default task stands in."""
+
+
+def beside_rules(guesses: list[Guess], labels: dict[str, str]) -> str:
+    """How often the preset's task is right, by the held-out guesses and by the rules. The rules'
+    phrases were completed by reading part of these very families."""
+    rules = RuleClassifier(load_config(preset="guide", env={}))
+    right: dict[str, list[tuple[bool, bool]]] = defaultdict(list)
+    for guess in guesses:
+        chance: dict[str, float] = defaultdict(float)
+        for name, score in guess.scores.items():
+            chance["general" if name in _DEFAULT else name] += exp(score)
+        best = max(chance, key=lambda name: chance[name])
+        ruled, _ = rules.classify(request(guess.text))
+        accepted = ACCEPTED[labels[guess.text]]
+        right[labels[guess.text]].append((best in accepted, ruled in accepted))
+    lines = ["", "| label | learned, held out | rules |", "| --- | ---: | ---: |"]
+    everything = [one for found in right.values() for one in found]
+    for name, found in [*sorted(right.items()), ("all", everything)]:
+        learned, ruled_right = (sum(side) / len(found) for side in zip(*found, strict=True))
+        lines.append(f"| {name} | {learned:.1%} | {ruled_right:.1%} |")
     return "\n".join(lines)

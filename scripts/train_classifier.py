@@ -22,7 +22,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from measure_classifier import Guess, calibrated, report
+from measure_classifier import Guess, beside_rules, calibrated, report
 from msgspec import structs
 from prompts.made import FAMILIES, make, request
 
@@ -67,6 +67,7 @@ def main() -> None:
     seen = [_seen(marks(request(row["text"])), args.without_cues) for row in rows]
     guesses = list(measure(rows, seen, args))
     print(report(guesses), flush=True)
+    print(beside_rules(guesses, {row["text"]: row["task"] for row in rows}), flush=True)
     if args.out:
         weights = ship(rows, seen, calibrated([g for g in guesses if g.permitted]), args)
         args.out.write_bytes(weights.encode())
@@ -102,7 +103,7 @@ def measure(rows: list[Row], seen: list[Marks], args: argparse.Namespace) -> Ite
         for place, row in enumerate(rows):
             if fold_of[row["family"]] == fold:
                 scores = dict(zip(scorer.labels, scorer.scores(seen[place]), strict=True))
-                yield Guess(label(row), row["family"], scores, permitted(row))
+                yield Guess(label(row), row["family"], scores, permitted(row), row["text"])
 
 
 def _folds(rows: Iterable[Row]) -> dict[str, int]:
