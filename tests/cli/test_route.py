@@ -24,7 +24,8 @@ KEYS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY", "GOOGLE_API_KEY
 
 @pytest.fixture(autouse=True)
 def no_keys(monkeypatch, tmp_path):
-    """No key and no configuration of the machine's own gets in."""
+    """No key, no configuration and no measurement of the machine's own gets in."""
+    monkeypatch.setenv("HYBRIDLLM_HOME", str(tmp_path))
     for name in (*KEYS, "HYBRIDLLM_CONFIG"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
