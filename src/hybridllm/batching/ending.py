@@ -140,7 +140,5 @@ def write_changes(
         gain[5] += change.baseline
     jobs_sql.put_lines(connection, rows)
     sql.add_results(connection, bodies)
-    return [
-        sql.count_ended(connection, batches[id], Count(*gain), now)
-        for id, gain in sorted(gains.items())
-    ]
+    counted = [(batches[id], Count(*gain)) for id, gain in sorted(gains.items())]
+    return sql.count_ended(connection, counted, now)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, delete, func, insert, select, text, tuple_, update
+from sqlalchemy import Connection, delete, func, select, text, tuple_, update
 
 from hybridllm.store.schema import batch_lines as lines
 from hybridllm.store.schema import batch_requests as requests
@@ -89,6 +89,10 @@ class Count(NamedTuple):
     baseline: int = 0
 
 
+BATCH_TYPES = {
+    **dict.fromkeys(BatchRow._fields, "text"),
+    **dict.fromkeys(("deadline_at", "created_at", *BatchRow._fields[12:]), "bigint"),
+}
 LINE_TYPES = {
     **dict.fromkeys(LineRow._fields, "bigint"),
     **dict.fromkeys(("batch", "custom_id", "state", "model", "dialect", "job"), "text"),
@@ -125,6 +129,7 @@ def _clean(value: Any) -> Any:
     return value.replace("\0", "\ufffd") if isinstance(value, str) else value
 
 
+_ADD_BATCH = f"INSERT INTO batches ({', '.join(BatchRow._fields)}) {{values}}"
 _ADD_LINES = f"INSERT INTO batch_lines ({', '.join(LineRow._fields)}) {{values}}"
 _ADD_REQUESTS = "INSERT INTO batch_requests (batch, place, body) {values}"
 _ADD_RESULTS = "INSERT INTO batch_results (batch, place, body) {values}"
@@ -135,7 +140,7 @@ _ADD_RESULTS = "INSERT INTO batch_results (batch, place, body) {values}"
 
 def add_batch(connection: Connection, row: BatchRow) -> None:
     """Begin a batch."""
-    connection.execute(insert(batches).values(**row._asdict()))
+    put_all(connection, _ADD_BATCH, BATCH_TYPES, [row])
 
 
 def add_lines(
@@ -258,8 +263,33 @@ def add_results(connection: Connection, bodies: Sequence[BodyRow]) -> None:
     put_all(connection, _ADD_RESULTS, BODY_TYPES, bodies)
 
 
-def count_ended(connection: Connection, batch: BatchRow, gain: Count, now: int) -> BatchRow:
-    """Add to a batch that this transaction has locked; it ends with its last line."""
+_COUNTED = (
+    "id", "state", "answered", "failed", "cancelled", "late", "cost", "baseline", "ended_at",
+)  # fmt: skip
+_COUNTED_TYPES = {name: BATCH_TYPES[name] for name in _COUNTED}
+_COUNT_POSTGRESQL = (
+    f"UPDATE batches SET {', '.join(f'{name} = v.{name}' for name in _COUNTED[1:])} "
+    f"FROM ({{values}}) AS v({', '.join(_COUNTED)}) WHERE batches.id = v.id"
+)
+_COUNT_SQLITE = (
+    f"UPDATE batches SET {', '.join(f'{name} = ?' for name in _COUNTED[1:])} WHERE id = ?"
+)
+
+
+def count_ended(
+    connection: Connection, gains: Sequence[tuple[BatchRow, Count]], now: int
+) -> list[BatchRow]:
+    """Add to batches that this transaction has locked; each ends with its last line."""
+    rows = [_counted(batch, gain, now) for batch, gain in gains]
+    values = [tuple(getattr(row, name) for name in _COUNTED) for row in rows]
+    if connection.dialect.name == "postgresql":
+        put_all(connection, _COUNT_POSTGRESQL, _COUNTED_TYPES, values)
+    elif values:
+        connection.exec_driver_sql(_COUNT_SQLITE, [(*value[1:], value[0]) for value in values])
+    return rows
+
+
+def _counted(batch: BatchRow, gain: Count, now: int) -> BatchRow:
     row = batch._replace(
         answered=batch.answered + gain.answered,
         failed=batch.failed + gain.failed,
@@ -273,7 +303,6 @@ def count_ended(connection: Connection, batch: BatchRow, gain: Count, now: int) 
         and row.answered + row.failed + row.cancelled >= row.total
     ):
         row = row._replace(state="ended", ended_at=now)
-    connection.execute(update(batches).where(batches.c.id == row.id).values(**row._asdict()))
     return row
 
 
