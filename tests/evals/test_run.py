@@ -10,9 +10,11 @@ from typing import Any
 import msgspec
 import pytest
 
+from hybridllm.engine.measured import measured_in
 from hybridllm.errors import HybridError, RequestError
 from hybridllm.evals.run import Run
 from hybridllm.evals.runlog import Graded, Held, Paid, read_log
+from hybridllm.ledger.paths import store_url
 from hybridllm.quality.verdict import Verdict
 from hybridllm.simulators import Fault, Simulators
 from tests.evals.conftest import DOLLAR, FLASH, MINI, Lab, spoken
@@ -179,6 +181,21 @@ def test_a_cell_ends_as_soon_as_its_verdict_is_certain(lab: Lab, simulators: Sim
     assert run.complete
     again, _ = lab.run(lab.job(spoken(["yes"] * 60)), concurrency=4, sequential=True)
     assert again[0].verdict == Verdict.MEETS
+
+
+def test_what_a_run_has_found_is_what_routing_goes_by(lab: Lab) -> None:
+    results, _ = lab.run(lab.job(spoken(["no"] * 60)), sequential=True)
+    (cell,) = measured_in(store_url(lab.config.ledger), "classification")
+    assert (cell.model, cell.n, cell.verdict(0.9)) == (MINI, results[0].n, Verdict.BELOW)
+    assert (cell.lower, cell.upper) == (results[0].lower, results[0].upper)
+
+
+def test_a_verdict_that_late_answers_make_doubtful_is_no_verdict(lab: Lab) -> None:
+    """The first dozen would prove it, were the rest not under way already."""
+    job = lab.job(spoken(["no"] * 12 + ["yes"] * 48))
+    results, run = lab.run(job, concurrency=60, sequential=True)
+    assert (results[0].n, results[0].verdict) == (60, Verdict.UNDECIDED)
+    assert results[0].stopped == "" and run.complete
 
 
 def test_a_handful_of_samples_is_asked_whole(lab: Lab) -> None:

@@ -31,11 +31,9 @@ def wrong(why: str) -> Grade:
 
 class Grader(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Base of all graders. `kind` is the name that sets call it by; a `slow` one takes more than
-    a moment of its own (a process) and is called from a thread; the scores of a `passfail` one are
-    0 or 1 and nothing between."""
+    a moment of its own (a process) and is called from a thread."""
 
     kind: ClassVar[str]
-    passfail: ClassVar[bool] = False
     slow: ClassVar[bool] = False
 
     def expect(self, expected: Any) -> Any:

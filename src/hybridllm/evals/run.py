@@ -21,13 +21,13 @@ from hybridllm.evals import runlog
 from hybridllm.evals.graders.rubric import question_of
 from hybridllm.evals.grading import Case, Grade, Judge
 from hybridllm.evals.job import JUDGES_OUTPUT, Cell, Job, options_of, today
-from hybridllm.evals.results import Result, figures_of, interval
+from hybridllm.evals.results import CONFIDENCE, Result, figures_of, interval
 from hybridllm.evals.runlog import Answered, Graded, Judged, RunLog
 from hybridllm.evals.sets import Sample
 from hybridllm.evals.stack import EvalStack
 from hybridllm.evals.till import BATCH, OverBudget, Till, cell_purpose, purpose
 from hybridllm.pricing import upper_bound
-from hybridllm.quality.stopping import Stopping
+from hybridllm.quality.anytime import anytime
 from hybridllm.quality.verdict import Verdict, verdict
 
 TRIES = 4
@@ -77,8 +77,9 @@ class Run:
         self._budget = budget
         self._rest = rest
         self._judged: dict[str, str] = {}
-        self.stopping = {id: s for id in self.cells if sequential and (s := stopping_of(job))}
+        self.looking = sequential and may_stop(job)
         self._counted: dict[str, int] = defaultdict(int)
+        self._sums: dict[str, tuple[int, float, float]] = defaultdict(lambda: (0, 0.0, 0.0))
         self._in_row: dict[str, int] = defaultdict(int)
         self.waiting = 0
         """How many lines of a batch that is out have ended."""
@@ -109,6 +110,12 @@ class Run:
     async def go(self, concurrency: int) -> list[Result]:
         """Ask and grade what is left, so many calls at a time. Returns when all is done, or as
         far as the budget goes. The run has begun."""
+        await self._all(concurrency)
+        while self._reopen():
+            await self._all(concurrency)
+        return self.results()
+
+    async def _all(self, concurrency: int) -> None:
         work = self._work()
         workers = [asyncio.ensure_future(self._worker(work)) for _ in range(max(1, concurrency))]
         try:
@@ -117,7 +124,6 @@ class Run:
             for worker in workers:
                 worker.cancel()
             await asyncio.gather(*workers, return_exceptions=True)
-        return self.results()
 
     def begin(self, stack: EvalStack) -> None:
         """Take up what the log has."""
@@ -260,19 +266,34 @@ class Run:
         often."""
         self.grades[model][sample] = grade
         self.graded_at[model, sample] = at
-        stopping = self.stopping.get(model)
-        if stopping is None:
+        if not self.looking:
             return
         samples = self.job.set.samples
-        while self._counted[model] < len(samples) and not stopping.done:
+        n, total, squares = self._sums[model]
+        while self._counted[model] < len(samples):
             id = samples[self._counted[model]].id
             if id in self.grades[model]:
-                stopping.add(self.grades[model][id].score)
+                score = self.grades[model][id].score
+                n, total, squares = n + 1, total + score, squares + score * score
             elif id not in self.failed[model] and id not in self.ungraded[model]:
                 break
             self._counted[model] += 1
-        if stopping.done and stopping.verdict != Verdict.UNDECIDED:
+        self._sums[model] = n, total, squares
+        lower, upper = anytime(n, total, squares, CONFIDENCE)
+        if verdict(lower, upper, self.job.task.bar) != Verdict.UNDECIDED:
             self.stopped[model] = CERTAIN
+
+    def _reopen(self) -> bool:
+        """Go on with cells whose last answers, under way when they were ended, made their verdict
+        doubtful again; whether there are any."""
+        again = [
+            id
+            for id, why in self.stopped.items()
+            if why == CERTAIN and self.result(id).verdict == Verdict.UNDECIDED
+        ]
+        for id in again:
+            del self.stopped[id]
+        return bool(again)
 
     async def _judge(self, grader: Judge, cell: Cell, sample: Sample, answer: Answered) -> Grade:
         asked = 0
@@ -318,11 +339,8 @@ class Run:
         if grades:
             weights = [self.samples[id].weight for id in grades]
             scores = [g.score for g in grades.values()]
-            stopping = self.stopping.get(model)
-            mean, lower, upper = interval(scores, weights, looked=stopping is not None)
+            mean, lower, upper = interval(scores, weights, looked=self.looking)
             said = verdict(lower, upper, self.job.task.bar)
-            if stopping is not None and said == Verdict.UNDECIDED:
-                said = stopping.verdict
         return Result(
             model=model,
             n=len(grades),
@@ -355,18 +373,10 @@ class Run:
         return ended >= len(self.samples)
 
 
-def stopping_of(job: Job) -> Stopping | None:
-    """What ends a cell of this job early; None where nothing may: samples of unequal weight, or no
+def may_stop(job: Job) -> bool:
+    """Whether a cell of this job may end early: not with samples of unequal weight, nor without a
     bar to be met."""
-    samples = job.set.samples
-    if not 0 < job.task.bar < 1 or len({sample.weight for sample in samples}) != 1:
-        return None
-    return Stopping(
-        job.task.bar,
-        horizon=len(samples),
-        futile=0.0,
-        passfail=all(sample.grader.passfail for sample in samples),
-    )
+    return job.task.bar > 0 and len({sample.weight for sample in job.set.samples}) == 1
 
 
 def _passing(error: HybridError) -> bool:

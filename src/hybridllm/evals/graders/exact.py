@@ -11,7 +11,6 @@ class Exact(Grader, frozen=True, kw_only=True):
     """`expected`: a text, or several of which any will do."""
 
     kind: ClassVar[str] = "exact"
-    passfail: ClassVar[bool] = True
 
     def expect(self, expected: Any) -> tuple[str, ...]:
         return tuple(text.strip() for text in texts_of(expected))

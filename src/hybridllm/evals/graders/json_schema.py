@@ -16,7 +16,6 @@ class JsonSchema(Grader, frozen=True, kw_only=True):
     another). With `only` the answer must be JSON and nothing else. Needs the library jsonschema."""
 
     kind: ClassVar[str] = "json_schema"
-    passfail: ClassVar[bool] = True
     schema: dict[str, Any] | None = None
     only: bool = False
 

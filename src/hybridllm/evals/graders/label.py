@@ -16,7 +16,6 @@ class Label(Grader, frozen=True, kw_only=True):
     accuracy."""
 
     kind: ClassVar[str] = "label"
-    passfail: ClassVar[bool] = True
     labels: tuple[str, ...] = ()
 
     def expect(self, expected: Any) -> str:

@@ -13,7 +13,6 @@ class Normalised(Grader, frozen=True, kw_only=True):
     answer holds it, word for word."""
 
     kind: ClassVar[str] = "normalised"
-    passfail: ClassVar[bool] = True
     contains: bool = False
 
     def expect(self, expected: Any) -> tuple[str, ...]:

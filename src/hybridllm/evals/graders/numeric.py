@@ -19,7 +19,6 @@ class Numeric(Grader, frozen=True, kw_only=True):
     `tolerance`, or by `relative` (a share of the expected number), whichever is more."""
 
     kind: ClassVar[str] = "numeric"
-    passfail: ClassVar[bool] = True
     tolerance: float = 0.0
     relative: float = 0.0
     take: Literal["last", "first", "only"] = "last"

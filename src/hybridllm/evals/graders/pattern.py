@@ -13,7 +13,6 @@ class Pattern(Grader, frozen=True, kw_only=True):
     `ignore_case` says that case does not count."""
 
     kind: ClassVar[str] = "regex"
-    passfail: ClassVar[bool] = True
     whole: bool = False
     ignore_case: bool = False
 
