@@ -28,7 +28,7 @@ from hybridllm.config_file import load_config
 from hybridllm.gateway.process import GatewayProcess
 from hybridllm.quality import Table, meets
 from hybridllm.reports.source import open_ledger
-from hybridllm.simulators import SimulatorProcess
+from hybridllm.simulators import SimulatorProcess, Simulators
 from hybridllm.simulators.calls import Counts
 from hybridllm.store.schema import attempts, batches
 
@@ -63,23 +63,27 @@ def configuration(marked: tuple[str, ...]) -> str:
     return LANE + "".join(f'\n[tasks.{task}]\ndeadline = "24h"\n' for task in marked)
 
 
-def replay(home: Path, scale: int, marked: tuple[str, ...], console: Console) -> Found:
-    """The month at 1:`scale`, with tasks that wait."""
+def replay(
+    home: Path,
+    scale: int,
+    marked: tuple[str, ...],
+    console: Console,
+    simulators: Simulators | SimulatorProcess,
+) -> Found:
+    """The month at 1:`scale`, with tasks that wait, before simulators that count from 0."""
     right = BATCHED if set(marked) == set(ASYNC) else EVERYTHING
-    with SimulatorProcess(keep_calls=False) as simulators:
-        gateway = GatewayProcess(home, simulators.env(), config=configuration(marked))
-        with gateway:
-            month = Month(gateway.url, gateway.process.pid, scale, console)
-            begun = time.perf_counter()
-            asyncio.run(month.run())
-            accepted = time.perf_counter() - begun
-            store = open_ledger(LedgerConfig(directory=str(gateway.ledger)))
-            while (left := unanswered(store)) and gateway.process.poll() is None:
-                console.print(f"      {left:>8,} wait")
-                time.sleep(1.0)
-            answered = time.perf_counter() - begun
-        counts = simulators.counts()
-    wrong = check(gateway.ledger, month, generated(counts), scale, right)
+    gateway = GatewayProcess(home, simulators.env(), config=configuration(marked))
+    with gateway:
+        month = Month(gateway.url, gateway.process.pid, scale, console)
+        begun = time.perf_counter()
+        asyncio.run(month.run())
+        accepted = time.perf_counter() - begun
+        store = open_ledger(LedgerConfig(directory=str(gateway.ledger)))
+        while (left := unanswered(store)) and gateway.process.poll() is None:
+            console.print(f"      {left:>8,} wait")
+            time.sleep(0.5)
+        answered = time.perf_counter() - begun
+    wrong = check(gateway.ledger, month, generated(simulators.counts()), scale, right)
     cost, faults = look(store, load_config(str(gateway.config), "guide"), marked)
     store.dispose()
     return Found(cost, wrong + faults, accepted, answered, month.total)
@@ -124,13 +128,18 @@ def main() -> int:
     parser.add_argument("--scale", type=int, default=100, help="1 is the whole month")
     parser.add_argument("--marked", choices=["async", "all"], help="one of the two alone")
     options = parser.parse_args()
+    if options.scale < 1 or 10_000 % options.scale:
+        parser.error("--scale divides 10,000, the calls of the rarest task: 1, 10, 100, 1000")
     console = Console()
     failed = False
     for name, marked in (("async", ASYNC), ("all", ALL)):
         if options.marked in (None, name):
             console.print(f"marked: {', '.join(marked)}")
-            with tempfile.TemporaryDirectory(prefix="hybridllm-month-") as home:
-                found = replay(Path(home), options.scale, marked, console)
+            with (
+                tempfile.TemporaryDirectory(prefix="hybridllm-month-") as home,
+                SimulatorProcess(keep_calls=False) as simulators,
+            ):
+                found = replay(Path(home), options.scale, marked, console, simulators)
             console.print(
                 f"{found.total:,} calls accepted in {found.accepted_seconds:,.0f} s and answered "
                 f"after {found.answered_seconds:,.0f} s"

@@ -10,22 +10,25 @@ from rich.console import Console
 from hybridllm.config import LedgerConfig
 from hybridllm.config_file import load_config
 from hybridllm.reports.source import open_ledger
+from hybridllm.simulators import Simulators
 
 QUIET = Console(quiet=True)
 
 
 def test_the_month_with_its_async_tasks_batched_costs_what_the_guides_own_lines_add_up_to(
-    tmp_path: Path,
+    tmp_path: Path, simulators: Simulators
 ) -> None:
-    found = replay(tmp_path, 1000, ASYNC, QUIET)
+    simulators.reset()
+    found = replay(tmp_path, 1000, ASYNC, QUIET, simulators)
     assert found.wrong == []
     assert found.cost == 4_376_250_000_000  # $4.37625: 26.25 + 1,625 + 975 + 1,750, at 1:1000
 
 
 def test_the_month_in_which_every_task_may_wait_costs_no_more_than_the_hybrid_at_batch_prices(
-    tmp_path: Path,
+    tmp_path: Path, simulators: Simulators
 ) -> None:
-    found = replay(tmp_path, 1000, ALL, QUIET)
+    simulators.reset()
+    found = replay(tmp_path, 1000, ALL, QUIET, simulators)
     assert found.wrong == []
     assert found.cost <= 2_688_750_000_000
     # The same ledger, held against what it does not keep.

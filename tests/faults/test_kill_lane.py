@@ -29,7 +29,7 @@ from tests.gateway import test_openai_batches as openais
 from tests.running import RunningGateway
 from tests.waiting import QUICK, until
 
-KILLS = int(os.environ.get("HYBRIDLLM_LANE_KILLS", "4"))
+KILLS = int(os.environ.get("HYBRIDLLM_LANE_KILLS", "3"))
 LINES = 6
 PROFILE = Profile(event_tokens=8, batch_seconds=0.4, batch_jitter=0.9)
 MODELS = ("task/classification", "task/analysis", "task/code_generation")
