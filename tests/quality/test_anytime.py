@@ -111,6 +111,11 @@ def test_nothing_is_known_without_samples_and_all_good_is_not_all_proved() -> No
     assert lower == 0 and 0 < upper < 0.05
 
 
+def test_the_price_of_looking_at_any_time_is_as_the_page_says() -> None:
+    assert anytime(200, 190, 190)[0] == pytest.approx(0.878, abs=5e-4)
+    assert wilson(190, 200)[0] == pytest.approx(0.910, abs=5e-4)
+
+
 @pytest.mark.parametrize("bad", [(-1, 0, 0, 0.9), (2, 3, 3, 0.9), (2, 1, 1, 1.0), (2, 1, 1, 0)])
 def test_what_are_no_sums_or_no_confidence_is_refused(bad: tuple[int, float, float, float]) -> None:
     with pytest.raises(ValueError):

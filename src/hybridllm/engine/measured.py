@@ -18,7 +18,7 @@ from hybridllm.errors import HybridError
 from hybridllm.quality.measured import Cell, cells, qualities
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, Engine
 
 log = logging.getLogger("hybridllm.quality")
 
@@ -67,11 +67,12 @@ def measured_in(url: str, task: str | None = None) -> list[Cell]:
 
 
 class Watched:
-    """A store's cells, read again only when scores were added."""
+    """A store's cells, read again only when scores were added. For one thread at a time."""
 
     def __init__(self, url: str) -> None:
-        self.url = url
         self.cells: list[Cell] = []
+        self._url = url
+        self._engine: Engine | None = None
         self._seen: tuple[int, int] | None = None
 
     def look(self) -> bool:
@@ -79,15 +80,18 @@ class Watched:
         from hybridllm.store import open_store
         from hybridllm.store.scores import stamp
 
-        engine = open_store(self.url)
-        try:
-            with engine.connect() as connection:
-                now = stamp(connection)
-                if now == self._seen:
-                    return False
-                found = measured(connection)
-        finally:
-            engine.dispose()
+        if self._engine is None:
+            self._engine = open_store(self._url)
+        with self._engine.connect() as connection:
+            now = stamp(connection)
+            if now == self._seen:
+                return False
+            found = measured(connection)
         changed = found != self.cells
         self.cells, self._seen = found, now
         return changed
+
+    def close(self) -> None:
+        """Done with the store."""
+        if self._engine is not None:
+            self._engine.dispose()

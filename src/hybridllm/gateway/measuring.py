@@ -54,6 +54,7 @@ class Measurer:
         self._ended.set()
         if self._thread is not None:
             self._thread.join(timeout=5.0)
+        self._watched.close()
 
     def _look(self) -> bool:
         try:

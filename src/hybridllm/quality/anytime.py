@@ -36,6 +36,7 @@ _PRIOR = 0.5
 _BETA_ZERO = log_beta(_PRIOR, _PRIOR)
 _NEAR = 1e-4
 _LARGEST = 700.0
+_HUGE = exp(_LARGEST)
 
 
 def anytime(n: int, total: float, squares: float, confidence: float = 0.95) -> tuple[float, float]:
@@ -100,10 +101,11 @@ def _evidence(n: int, total: float, squares: float, mean: float, prior: float) -
     smaller one wrong as well."""
     mixture = prior - total * log(mean) - max(0.0, n - total) * log1p(-mean)
     if mixture > _LARGEST:
-        return exp(_LARGEST)
+        return _HUGE
     drift = total / mean - n
     spread = max(0.0, squares / (mean * mean) - 2 * total / mean + n)
     won = 0.0
     for size, cost in _BETS:
-        won += exp(min(_LARGEST, size * drift + cost * spread))
+        gain = size * drift + cost * spread
+        won += exp(gain) if gain < _LARGEST else _HUGE
     return exp(mixture) / 2 + won / (4 * len(_BETS))
