@@ -165,3 +165,13 @@ def test_ctrl_c_leaves_a_run_that_goes_on(desk: EvalDesk, simulators: Simulators
     assert b"Start it again, and it goes on" in err and b"Traceback" not in err
     outcomes = {row.outcome for row in desk.table(attempts)}
     assert outcomes <= {"ok", "cancelled"} and len(desk.table(scores)) >= 3
+
+
+def test_batches_are_half_the_price(desk: EvalDesk, simulators: Simulators) -> None:
+    words = ("run", *WORDS, "--models", "gpt-4o-mini", "--full", "--json")
+    live, batched = (
+        json.loads(desk.run(*words, *more)[0])["models"][0] for more in ((), ("--batch",))
+    )
+    assert (batched["n"], batched["score"]) == (live["n"], live["score"]) == (20, 0.75)
+    assert float(batched["cost_usd"]) == pytest.approx(float(live["cost_usd"]) / 2)
+    assert simulators.counts().lines == 20

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -136,6 +138,40 @@ def test_nothing_of_it_is_left() -> None:
             return
         time.sleep(0.05)
     raise AssertionError("something of it is alive")
+
+
+SYSTEM_PYTHON = "/usr/bin/python3"
+PLAIN = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
+
+
+@pytest.mark.skipif(
+    os.geteuid() != 0 or not shutil.which("setpriv") or not os.path.exists(SYSTEM_PYTHON),
+    reason="it takes root to become someone who is not",
+)
+def test_it_is_as_closed_to_a_user_who_is_not_root() -> None:
+    """By a user namespace of its own, whose rights are given up as well."""
+    jail = Path(sandbox.__file__).with_name("jail.py").read_text()
+    code = (
+        "import ctypes, os\nd = (ctypes.c_uint * 6)(); h = (ctypes.c_uint * 2)(0x20080522, 0)\n"
+        "libc = ctypes.CDLL(None)\nassert libc.capget(h, d) == 0 and not any(d)\n"
+        "assert os.getpid() == 1 and not os.path.exists('/etc/passwd')\n"
+        "assert libc.unshare(0x10000000) == -1\n"
+        "try: open('/usr/x', 'w')\nexcept OSError: pass\nelse: raise SystemExit(2)\n"
+        "try: os.fork()\nexcept OSError: pass\nelse: raise SystemExit(3)\n"
+    )
+    told = {"code": code, "tests": "", "word": "done", "seconds": 5}
+    done = subprocess.run(
+        [*PLAIN, SYSTEM_PYTHON, "-I", "-S", "-c", jail],
+        input=json.dumps({**told, "memory_mb": 256, "disk_mb": 2}),
+        capture_output=True,
+        text=True,
+        cwd="/",
+        env={"PATH": os.environ["PATH"]},
+        check=False,
+    )
+    if done.returncode == 97:
+        pytest.skip(f"a plain user may make no namespace here: {done.stderr.strip()}")
+    assert (done.returncode, done.stdout) == (0, "done"), done.stderr
 
 
 def test_without_a_sandbox_nothing_is_run(monkeypatch: pytest.MonkeyPatch) -> None:
