@@ -58,8 +58,9 @@ class Forgetful:
 
 
 @pytest.fixture
-def clock(simulators: Simulators, monkeypatch: pytest.MonkeyPatch) -> Clock:
-    return Clock(simulators, monkeypatch)
+def clock(simulators: Simulators, monkeypatch: pytest.MonkeyPatch) -> Iterator[Clock]:
+    yield Clock(simulators, monkeypatch)
+    simulators.reset()  # other tests are not days ahead
 
 
 @pytest.fixture(scope="module")
