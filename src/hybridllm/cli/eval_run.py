@@ -36,6 +36,7 @@ from hybridllm.evals.stack import EvalStack
 from hybridllm.ledger.paths import ledger_directory, store_url
 from hybridllm.money import PICODOLLARS
 
+_SHOW_SECONDS = 0.1
 Flag = Annotated[bool, Parameter(negative="")]
 
 
@@ -190,7 +191,12 @@ def _watching(work: Run, told: Console) -> Iterator[None]:
     with Progress(*columns, console=told, transient=True) as progress:
         bars = {id: progress.add_task(id, total=total, said="") for id in work.cells}
 
+        shown = dict.fromkeys(work.cells, 0.0)
+
         def show(id: str) -> None:
+            if time.monotonic() - shown[id] < _SHOW_SECONDS:
+                return
+            shown[id] = time.monotonic()
             found = work.result(id)
             said = f"${Decimal(found.cost) / PICODOLLARS:.4f}"
             if found.score is not None:

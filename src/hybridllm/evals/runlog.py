@@ -135,13 +135,26 @@ def open_log(directory: Path, began: Began, *, fresh: bool = False) -> RunLog:
     HybridError(UNAVAILABLE) while another process has it."""
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     for path in () if fresh else sorted(directory.glob("*.jsonl"), reverse=True):
-        events = read_log(path)
-        first, last = (events[0], events[-1]) if events else (None, None)
-        if isinstance(first, Began) and first.spec == began.spec and not isinstance(last, Ended):
-            return _opened(path, events)
-    log = _opened(directory / f"{began.run}.jsonl", [began])
+        if _spec(path) == began.spec:
+            log = _opened(path)
+            log.events = read_log(path)
+            if not isinstance(log.events[-1], Ended):
+                return log
+            log.close()
+    log = _opened(directory / f"{began.run}.jsonl")
+    log.events.append(began)
     log.add(began)
     return log
+
+
+def _spec(path: Path) -> str:
+    """What a log is of, by its first line; "" where that is none."""
+    with path.open("rb") as file:
+        try:
+            first = _decoder.decode(file.readline())
+        except msgspec.DecodeError:
+            return ""
+    return first.spec if isinstance(first, Began) else ""
 
 
 def read_log(path: Path) -> list[Event]:
@@ -156,7 +169,7 @@ def read_log(path: Path) -> list[Event]:
     return events
 
 
-def _opened(path: Path, events: list[Event]) -> RunLog:
+def _opened(path: Path) -> RunLog:
     file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600), "r+b")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -170,7 +183,7 @@ def _opened(path: Path, events: list[Event]) -> RunLog:
     size = file.seek(0, os.SEEK_END)
     if size and os.pread(file.fileno(), 1, size - 1) != b"\n":
         file.write(b"\n")  # what was cut off must not swallow the next line
-    return RunLog(path, file, events)
+    return RunLog(path, file, [])
 
 
 def unpaid(events: Iterable[Event]) -> dict[str, Held]:
