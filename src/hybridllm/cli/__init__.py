@@ -28,7 +28,7 @@ COMMANDS = (
     "audit",
 )
 BATCHES = ("run", "list", "show", "cancel")
-EVALS = ("run", "grade", "agree", "convert")
+EVALS = ("run", "grade", "agree", "convert", "curve")
 TASKS = ("train",)
 REPORTS = ("spend", "savings", "impact", "levers")
 

@@ -109,7 +109,7 @@ class Scorer:
         total = list(self._bias)
         groups: tuple[Iterable[str], ...] = (marks.words, marks.edges, marks.shape)
         for table, found, gain in zip(self._tables, groups, GAINS, strict=True):
-            known = [table[mark] for mark in found if mark in table]
+            known = list(filter(None, map(table.get, found)))
             if known:
                 lanes = self._lanes.unpack(sum(known).to_bytes(self._lanes.size, "little"))
                 scale, offset = gain * self._unit / sqrt(len(known)), len(known) * _MIDDLE
