@@ -50,11 +50,11 @@ def test_a_gateway_leaves_a_model_that_is_measured_below_the_bar(
         scored(gateway.ledger, CHEAPEST, 200, 150)
         end = time.monotonic() + 30
         while model_of(gateway)[0] == CHEAPEST and time.monotonic() < end:
-            time.sleep(0.2)
+            time.sleep(0.5)
         assert model_of(gateway)[0] == NEXT
         scored(gateway.ledger, NEXT, 400, 390)
         while "assumed" in model_of(gateway)[1] and time.monotonic() < end:
-            time.sleep(0.2)
+            time.sleep(0.5)
         model, why = model_of(gateway)
         assert model == NEXT and "measured" in why
         gateway.process.send_signal(signal.SIGHUP)

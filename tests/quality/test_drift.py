@@ -49,7 +49,7 @@ def test_at_the_level_itself_alarms_are_as_rare_as_stated(alpha: float) -> None:
     """At the worst that is still well, the mean time to an alarm is 1/alpha scores or more."""
     seeded = random.Random(3)
     times = []
-    for _ in range(150):
+    for _ in range(80):
         watched, waited = detector(level=0.9, recovered=0.9, alpha=alpha), 0
         while watched.state is State.WELL and waited < 20 / alpha:
             watched = watch(watched, scores(seeded, 0.9, 5))

@@ -92,9 +92,10 @@ def outcomes() -> dict[tuple[str, str], list[float]]:
     found: dict[tuple[str, str], list[float]] = defaultdict(list)
     for table in TABLES:
         with gzip.open(DATA / f"outcomes_{table}.csv.gz", "rt") as file:
-            for row in csv.DictReader(file):
-                if row["score"] in ("0", "1", "0.0", "1.0"):
-                    found[table, row["model"]].append(float(row["score"]))
+            _, *rows = csv.reader(file)  # sample_id, model, score, ...
+            for row in rows:
+                if row[2] in ("0", "1", "0.0", "1.0"):
+                    found[table, row[1]].append(float(row[2]))
     return {cell: scores for cell, scores in found.items() if len(scores) >= 200}
 
 
