@@ -62,6 +62,9 @@ PRICE_CORRECTIONS = {
     # OpenAI's list price beside 10/40; the source gives that of the price which followed.
     ("o3", FIRST_DAY): {"cache_read": Decimal("2.5")},
 }
+STORAGE = {"gemini-2.5-pro": Decimal("4.5"), "gemini-2.5-flash": Decimal("1")}
+"""What Google's explicit caches cost while they are kept, dollars per million tokens and hour: not
+in genai-prices (https://ai.google.dev/gemini-api/docs/pricing, taken on 2026-11-25)."""
 ALWAYS_REASONS = re.compile(r"^o\d|^gemini-(2\.5-pro|3.*-pro|4-)")
 """Models that cannot be asked not to reason, where the source does not say."""
 
@@ -261,6 +264,8 @@ def _prices(priced: types.ModelInfo, limits: Json, taken_on: str) -> Iterator[Js
         of_its_day = limits if standing is _in_force(live, taken_on) else {}
         price = _price(day, standing, _in_force(batch, day), of_its_day)
         price["rates"].update(PRICE_CORRECTIONS.get((priced.id, day), {}))
+        if priced.id in STORAGE:
+            price["storage"] = STORAGE[priced.id]
         if before is None or {**price, "since": before["since"]} != before:
             yield price
         before = price

@@ -229,3 +229,14 @@ def test_the_data_file_is_what_its_script_builds():
         check=False,
     )
     assert found.returncode == 0, found.stderr
+
+
+@pytest.mark.parametrize("catalog", [GUIDE, CURRENT], ids=["2026-04", "current"])
+def test_storage_of_explicit_caches_has_a_price_where_google_names_one(catalog):
+    stored = {
+        model.name: {price.storage for price in model.prices}
+        for model in catalog.models.values()
+        if any(price.storage is not None for price in model.prices)
+    }
+    # Dollars per million tokens and hour: 4.50 and 1.00.
+    assert stored == {"gemini-2.5-pro": {4_500_000}, "gemini-2.5-flash": {1_000_000}}

@@ -45,12 +45,13 @@ class TierFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, om
 
 
 class PriceFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """A dated price; the fields of `Price`."""
+    """A dated price; the fields of `Price`. `storage` is dollars per million tokens and hour."""
 
     since: str
     rates: RatesFile
     batch: RatesFile | None = None
     tiers: tuple[TierFile, ...] = ()
+    storage: Decimal | None = None
     source: str = ""
 
 
@@ -139,6 +140,9 @@ def _price(label: str, path: tuple[str | int, ...], file: PriceFile) -> Price:
         rates=_rates(label, (*path, "rates"), file.rates),
         batch=_rates(label, (*path, "batch"), file.batch) if file.batch else None,
         tiers=tuple(_tier(label, (*path, "tiers", i), tier) for i, tier in enumerate(file.tiers)),
+        storage=None
+        if file.storage is None
+        else _picodollars_per_token(label, (*path, "storage"), file.storage),
         source=file.source,
     )
 

@@ -80,13 +80,15 @@ class Price(Struct, frozen=True, kw_only=True):
     price's `since`.
 
     `tiers` are ordered by rising threshold. `batch` are the rates of the provider's batch API;
-    None means that it offers none.
+    None means that it offers none. `storage` is what an explicit cache costs for as long as it is
+    kept, picodollars per token and hour; None: the model has none that we know the price of.
     """
 
     since: str
     rates: Rates
     batch: Rates | None = None
     tiers: tuple[PriceTier, ...] = ()
+    storage: int | None = None
     source: str = ""
 
 
