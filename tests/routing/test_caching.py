@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hybridllm.catalog.structs import Rates
 from hybridllm.routing import Router
 from hybridllm.routing.caching import (
+    LIFETIMES,
     Mark,
     Prospect,
     Stretch,
@@ -18,6 +19,8 @@ from hybridllm.routing.caching import (
     input_cost,
     keeping,
     marks_for,
+    storing,
+    storing_gain,
 )
 from tests.routing.build import config, m, names, need, world
 
@@ -195,3 +198,46 @@ def test_what_is_sent_in_a_batch_is_not_expected_in_a_cache():
     warm = {"b/dear": Warm(1_000, after=0, end=4_000)}
     around = world(prospect=prospect((4_000, ALWAYS), warm=warm))
     assert Router(one).plan(need(one, batch=True), around).chain[0].name == "cheap"
+
+
+# -- explicit caches
+
+PRO = Rates(input=1_250_000, output=10_000_000, cache_read=125_000)
+STORAGE = 4_500_000
+
+
+@given(
+    reads=st.integers(0, 500),
+    share=st.integers(0, 1_000),
+    seconds=st.sampled_from(LIFETIMES),
+    storage=st.integers(0, 10_000_000),
+)
+def test_a_cache_is_stored_where_its_bill_is_below_that_without_it(reads, share, seconds, storage):
+    missed = 1 - Fraction(share, 1_000)
+    without = reads * (missed * PRO.input + (1 - missed) * PRO.cache_read)
+    kept = PRO.input + Fraction(storage * seconds, 3_600) + reads * PRO.cache_read
+    gain = storing_gain(PRO, storage, reads, share, seconds)
+    assert Fraction(gain, 3_600_000) == without - kept
+    assert (storing(PRO, storage, {seconds: reads}, share) is not None) <= (without > kept)
+
+
+@pytest.mark.parametrize(
+    ("reads", "share", "seconds"),
+    [
+        ({300: 1, 900: 1, 3_600: 1}, 0, None),  # saves 1.125 of 1.25
+        ({300: 2, 900: 2, 3_600: 2}, 0, 300),
+        ({300: 0, 900: 3, 3_600: 3}, 0, 900),
+        ({300: 0, 900: 0, 3_600: 5}, 0, None),  # an hour is 4.50
+        ({300: 0, 900: 0, 3_600: 6}, 0, 3_600),
+        ({300: 5, 900: 15, 3_600: 60}, 0, 3_600),  # made once instead of twelve times
+        ({300: 2, 900: 2, 3_600: 2}, 500, None),
+        ({300: 500, 900: 500, 3_600: 500}, 1_000, None),  # the implicit cache reads it all
+        ({}, 0, None),
+    ],
+)
+def test_the_lifetime_that_brings_most_by_google_s_prices(reads, share, seconds):
+    assert storing(PRO, STORAGE, reads, share) == seconds
+
+
+def test_where_reads_cost_as_much_as_input_nothing_is_stored():
+    assert storing(Rates(input=1, output=1), 0, {300: 1_000}, 0) is None

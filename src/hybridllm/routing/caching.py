@@ -17,6 +17,8 @@ use is expected to cost follows from the same chance.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from msgspec import Struct, field
 
 from hybridllm.catalog.structs import Rates
@@ -168,3 +170,34 @@ def marks_for(
     if warm is not None and warm.after in found:
         found[warm.after] = any(mark for after, mark in found.items() if after >= warm.after)
     return tuple(Mark(after, found[after]) for after in sorted(found)[-MOST_MARKS:])
+
+
+LIFETIMES = (300, 900, 3_600)
+"""Seconds for which an explicit cache may be made."""
+_HOUR = 3_600
+
+
+def storing_gain(rates: Rates, storage: int, reads: int, share: int, seconds: int) -> int:
+    """What an explicit cache (Google's) of one token for `seconds`, in which it is read `reads`
+    times, brings; below zero it costs. In picodollars times 3,600,000, so that all is whole.
+
+    The making is billed as input once, and so is its `storage`, picodollars per token and hour. A
+    read saves what lies between input and the rate of reads, but not the `share` (thousandths) that
+    the provider's implicit cache would have read anyway:
+
+        reads x (input - read) x (1 - share) - input - storage x seconds / 3,600
+    """
+    read = rates.input if rates.cache_read is None else rates.cache_read
+    saved = reads * (rates.input - read) * (SURE - share) * _HOUR
+    return saved - (rates.input * _HOUR + storage * seconds) * SURE
+
+
+def storing(rates: Rates, storage: int, reads: Mapping[int, int], share: int) -> int | None:
+    """The lifetime that brings the most a second, of those in `reads`: seconds to the reads that
+    are expected within them. None: to store does not pay."""
+    gains = {
+        seconds: storing_gain(rates, storage, count, share, seconds) // seconds
+        for seconds, count in reads.items()
+    }
+    best = max(gains, key=lambda seconds: gains[seconds], default=0)
+    return best if gains.get(best, 0) > 0 else None
