@@ -189,9 +189,11 @@ class BatchConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 class CachingConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Providers' prompt caches. `enabled` says that breakpoints and cache keys are set where they
     pay; `long_ttl` that they may be of the longer lifetime; `isolate` keeps what callers of
-    different keys send apart; `off` names tasks whose requests are left as they are."""
+    different keys send apart; `explicit` that Google's explicit caches are made too, where their
+    storage pays; `off` names tasks whose requests are left as they are."""
 
     enabled: bool = False
+    explicit: bool = False
     isolate: bool = True
     long_ttl: bool = True
     off: tuple[str, ...] = ()

@@ -38,23 +38,27 @@ _LONGEST_REST = 900.0
 
 
 class Tally:
-    """The ledger, as one line's attempts see it, with what they came to."""
+    """The ledger, as one line's attempts see it, with what they came to. What else is written
+    because of them (the making of a cache for others to come) is no part of it."""
 
-    def __init__(self, journal: Journal, attempts: int) -> None:
+    def __init__(self, journal: Journal, request_id: str, attempts: int) -> None:
         self._journal = journal
+        self._request_id = request_id
         self.attempts = attempts
         self.cost = 0
         self.baseline = 0
         self.model = ""
 
     def intend(self, intent: Intent) -> None:
-        self.attempts = max(self.attempts, intent.attempt)
+        if intent.request_id == self._request_id:
+            self.attempts = max(self.attempts, intent.attempt)
         self._journal.intend(intent)
 
     def record(self, attempt: Attempt) -> None:
-        self.cost += attempt.cost
-        self.baseline += attempt.baseline
-        self.model = attempt.model
+        if attempt.request_id == self._request_id:
+            self.cost += attempt.cost
+            self.baseline += attempt.baseline
+            self.model = attempt.model
         self._journal.record(attempt)
 
 
@@ -127,7 +131,8 @@ class Asker:
             partial(batches_sql.request_bodies, batch=row.batch, places=[row.place])
         )
         call = call_of(row, bodies[row.place], batch=False)
-        tally = Tally(desk.journal, row.attempts)
+        id = request_id(*_id(row))
+        tally = Tally(desk.journal, id, row.attempts)
         result: Answer | HybridError
         if now_us() > row.deadline_at and desk.config.late == "fail":
             result = _too_late(None)
@@ -136,7 +141,7 @@ class Asker:
             desk.step("before asking")
             try:
                 engine = Engine(desk.runtime, tally)
-                result = await engine.answer(call, request_id(*_id(row)), row.attempts)
+                result = await engine.answer(call, id, row.attempts)
             except HybridError as error:
                 result = error
             desk.step("after asking")

@@ -75,7 +75,7 @@ class _Ending:
         if usage is not None:
             runtime.sessions.put(trip.session, model, usage, now)
             if trip.caching is not None:
-                trip.caching.answered(model, usage)
+                trip.caching.answered(model, usage, trip)
             elapsed = self.entry.elapsed_us()
             runtime.learned.note(trip.task.name, model.id, usage.output_tokens, elapsed)
 

@@ -21,6 +21,8 @@ from hybridllm.wire.openai.marks import with_cache_key
 
 if TYPE_CHECKING:
     from hybridllm.engine.runtime import Runtime
+    from hybridllm.engine.storing import Storing
+    from hybridllm.engine.trip import Trip
 
 _KEYED = "openai"
 """The provider that takes a name for a prefix; servers that are compatible with it may not."""
@@ -42,19 +44,21 @@ def prefixes_for(config: Config, former: Prefixes | None = None) -> Prefixes:
 
 
 class Caching:
-    """One request's. `prospect` goes into the plan."""
+    """One request's. `prospect` goes into the plan; `storing` is what is done about an explicit
+    cache for the body as it was last sent."""
 
-    __slots__ = ("_need", "_reuse", "_runtime", "_world")
+    __slots__ = ("_need", "_runtime", "_world", "reuse", "storing")
 
     def __init__(self, runtime: Runtime, reuse: Reuse) -> None:
         self._runtime = runtime
-        self._reuse = reuse
+        self.reuse = reuse
+        self.storing: Storing | None = None
         self._need: Need | None = None
         self._world: World | None = None
 
     @property
     def prospect(self) -> Prospect:
-        return self._reuse.prospect
+        return self.reuse.prospect
 
     def planned(self, need: Need, world: World) -> None:
         """By these the request was planned."""
@@ -63,7 +67,7 @@ class Caching:
     def body(self, body: bytes, dialect: Dialect, model: Model, *, native: bool) -> bytes:
         """`body`, which goes to `model` in `dialect`, with what its provider's cache needs.
         `native`: it is the caller's own, and was not written anew."""
-        reuse = self._reuse
+        reuse = self.reuse
         reuse.marks = ()
         if self._need is None or self._world is None:
             return body
@@ -79,9 +83,11 @@ class Caching:
             body = with_cache_key(body, reuse.key)
         return body
 
-    def answered(self, model: Model, usage: Usage) -> None:
-        """`model` answered, and its provider billed this."""
-        self._runtime.prefixes.note(self._reuse, model, usage)
+    def answered(self, model: Model, usage: Usage, trip: Trip) -> None:
+        """`model` answered the request of `trip`, and its provider billed this."""
+        self._runtime.prefixes.note(self.reuse, model, usage)
+        if self.storing is not None:
+            self.storing.answered(usage, trip)
 
 
 def caching_of(

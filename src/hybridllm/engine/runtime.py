@@ -7,6 +7,7 @@ outlive the swap.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Mapping
 
@@ -14,6 +15,7 @@ from hybridllm.catalog.structs import Model
 from hybridllm.config import Config, ResolvedProvider
 from hybridllm.config_file import resolve_providers
 from hybridllm.engine.caching import prefixes_for
+from hybridllm.engine.explicit import Explicit
 from hybridllm.engine.learned import Learned
 from hybridllm.engine.prefixes import Prefixes
 from hybridllm.engine.repeats import Repeats
@@ -28,11 +30,13 @@ from hybridllm.wire.dialect import Dialect, Target
 from hybridllm.wire.registry import get_dialect
 
 _DAY_SECONDS = 86_400
+_BACKGROUND_SECONDS = 5.0
 
 
 class Runtime:
-    """One configuration in operation. `learned`, `sessions`, `prefixes` and `repeats` may be handed
-    on from a former one."""
+    """One configuration in operation. `learned`, `sessions`, `prefixes`, `repeats` and `explicit`
+    may be handed on from a former one. `background` are tasks that no request waits for, `told` the
+    failures of theirs that are in the log already."""
 
     def __init__(
         self,
@@ -43,6 +47,7 @@ class Runtime:
         sessions: Sessions | None = None,
         prefixes: Prefixes | None = None,
         repeats: Repeats | None = None,
+        explicit: Explicit | None = None,
     ) -> None:
         self.config = config
         self.models: dict[str, Model] = config.catalog.models
@@ -59,6 +64,9 @@ class Runtime:
         )
         self.prefixes = prefixes_for(config, prefixes)
         self.repeats = repeats or Repeats()
+        self.explicit = explicit or Explicit()
+        self.background: set[asyncio.Task[None]] = set()
+        self.told: set[tuple[str, str]] = set()
         self.baseline = self.models.get(config.routing.baseline)
         self.drop = frozenset(config.wire.drop)
         self.refuse = frozenset(config.wire.refuse)
@@ -80,7 +88,13 @@ class Runtime:
         return self._day
 
     async def close(self) -> None:
-        """Close the connections to the providers."""
+        """End what is still done in the background, soon, and close the connections to the
+        providers."""
+        if self.background:
+            _, late = await asyncio.wait(self.background, timeout=_BACKGROUND_SECONDS)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
         await close_upstreams(self.upstreams)
 
 
@@ -107,6 +121,7 @@ def open_runtime(config: Config, former: Runtime | None = None) -> Runtime:
         sessions=former.sessions if former else None,
         prefixes=former.prefixes if former else None,
         repeats=former.repeats if former else None,
+        explicit=former.explicit if former else None,
     )
 
 

@@ -24,8 +24,10 @@ from hybridllm.engine.replaying import given_again
 from hybridllm.engine.response_cache import ResponseCache
 from hybridllm.engine.runtime import Runtime
 from hybridllm.engine.sessions import WARM_SECONDS, session_key
+from hybridllm.engine.storing import storing_of
 from hybridllm.engine.trip import Trip
 from hybridllm.errors import ErrorKind, HybridError, ProviderError, RequestError
+from hybridllm.providers.keys import Key
 from hybridllm.routing import World, need_of
 from hybridllm.wire.dialect import DropPolicy, Facts, Inexpressible
 
@@ -182,9 +184,21 @@ class _Journey:
         except Inexpressible as e:
             runtime.breakers.release(model.id)
             return e
-        return await persist(
-            runtime, model, lambda key: attempt(runtime, self.journal, trip, model, key, body)
-        )
+        return await persist(runtime, model, lambda key: self._attempt(model, key, body))
+
+    async def _attempt(self, model: Model, key: Key | None, body: bytes) -> Answer | ProviderError:
+        """One attempt with this key. Where the body could name a cache of ours and that is gone,
+        the request is sent again whole, which is an attempt of its own."""
+        runtime, journal, trip = self.runtime, self.journal, self.trip
+        storing = storing_of(runtime, journal, trip, model, key, body)
+        if trip.caching is not None:
+            trip.caching.storing = storing
+        if storing is not None and storing.body is not None:
+            result = await attempt(runtime, journal, trip, model, key, storing.body)
+            if isinstance(result, Answer) or not storing.in_doubt(result):
+                return result
+            storing.whole()
+        return await attempt(runtime, journal, trip, model, key, body)
 
 
 def prepare(runtime: Runtime, trip: Trip, model: Model) -> bytes:
