@@ -120,7 +120,7 @@ async def office(
     request: pytest.FixtureRequest, relay: Relay, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Office]:
     """With explicit caches on, or what the test's parameter says instead."""
-    for name, value in relay.env().items():
+    for name, value in {**relay.env(), "SECOND_KEY": "sim-second"}.items():
         monkeypatch.setenv(name, value)
     path = tmp_path / "hybridllm.toml"
     path.write_text(f"[caching]\nenabled = true\n{getattr(request, 'param', EXPLICIT)}\n")
@@ -280,6 +280,24 @@ async def test_without_isolation_keys_share(office: Office) -> None:
     for key in ("ann", "bob", "ann"):
         await office.ask(body, key)
     assert "cachedContent" in await office.ask(body, "bob")
+
+
+TWO_KEYS = """
+[[providers.google.keys]]
+env = "GEMINI_API_KEY"
+[[providers.google.keys]]
+env = "SECOND_KEY"
+"""
+
+
+@pytest.mark.parametrize("office", [EXPLICIT + TWO_KEYS], indirect=True)
+async def test_each_key_of_the_provider_has_its_own(office: Office) -> None:
+    """They may be of two projects, of which neither sees the other's caches."""
+    body = handbook()
+    for _ in range(8):
+        sent = await office.ask(body)
+    assert sent["cachedContent"] and len(office.rows.made()) == 2
+    assert [row.outcome for row in office.rows.all] == ["ok"] * 10
 
 
 async def test_a_cache_that_has_vanished_costs_an_attempt_and_no_answer(

@@ -80,8 +80,8 @@ def show(behind: Explanation, out: Console) -> None:
         )
     if any(use.cost != use.reckoned for use in behind.prices):
         out.print(
-            "[dim]Where COST and AT RATES differ: price tiers, batches, or a price that was "
-            "configured otherwise then.[/dim]"
+            "[dim]Where COST and AT RATES differ: price tiers, batches, the storage of "
+            "explicit caches, or a price that was configured otherwise then.[/dim]"
         )
 
 

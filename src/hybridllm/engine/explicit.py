@@ -1,7 +1,7 @@
 """Google's explicit caches: which beginnings have one of ours, and which ones get one.
 
 Each beginning of a body that requests are likely to share is counted, by caller (where isolation is
-asked for), account, model and digest. Once as many uses came within a lifetime as pay for a cache
+asked for), API key, model and digest. Once as many uses came within a lifetime as pay for a cache
 and its storage (`routing.caching.storing`), one is made, behind the reply; from then on bodies name
 it instead of bringing the beginning, until it ends. No text is kept: digests alone.
 
@@ -103,11 +103,12 @@ class Explicit:
         return len(self._table)
 
     def look(
-        self, parts: Parts, owner: bytes, account: str, model: Model, at: float, shared: int
+        self, parts: Parts, owner: bytes, secret: str, model: Model, at: float, shared: int
     ) -> Lookup:
-        """What there is for a body that goes to `model` by the key of `account`. `shared` is how
-        many of its contents belong to what other requests are likely to begin with."""
-        place = sha256(repr((owner, account, model.id)).encode()).digest()
+        """What there is for a body that goes to `model` with the API key `secret`, of which a
+        digest is kept: caches are a project's own, and which keys share one is not known here.
+        `shared` is how many of its contents other requests are likely to begin with."""
+        place = sha256(repr((owner, secret, model.id)).encode()).digest()
         likely = [one for one in reversed(parts.beginnings) if one.contents in (0, shared)]
         found = Lookup(parts=parts, place=place, at=at, likely=likely)
         for beginning in reversed(parts.beginnings):
