@@ -31,6 +31,9 @@ _CODE = ("code_generation", "code_review", "refactoring")
 _WIDE = "#cue complex_coding"
 """The cues for a change of many files, which no collection labels, are left to the rules."""
 
+_FUNCTIONS = "#function"
+"""Functions written into a prompt are a fact, which no guess has to outweigh."""
+
 _ORDER = [Tier.SIMPLE, Tier.MID, Tier.PREMIUM]
 
 
@@ -53,6 +56,8 @@ class LearnedClassifier:
         if not facts.system and not any(turn.text for turn in facts.turns):
             return self._default, "nothing in the conversation speaks plainly for a task"
         found = marks(facts)
+        if _FUNCTIONS in found.shape and "agentic" in self._known:
+            return "agentic", "function definitions are written into the conversation"
         chances = self._chances(found)
         best, second = sorted(chances, key=lambda task: -chances[task])[:2] or [self._default] * 2
         chance = chances[best]
