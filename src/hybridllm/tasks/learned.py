@@ -41,8 +41,8 @@ class LearnedClassifier:
     """Names tasks by weights from training. Labels that the configuration has no task for go to
     the nearest one that it has, else to the default task."""
 
-    def __init__(self, config: Config, weights: Weights) -> None:
-        self._scorer = Scorer(weights)
+    def __init__(self, config: Config, weights: Weights, scorer: Scorer | None = None) -> None:
+        self._scorer = scorer or Scorer(weights)
         self._floor = weights.floor
         self._default = config.routing.default_task
         self._known = frozenset(config.tasks)
@@ -91,7 +91,7 @@ def classifier(config: Config) -> Classifier:
         return RuleClassifier(config)
     path = config.routing.classifier_weights
     if path is None:
-        return LearnedClassifier(config, shipped())
+        return LearnedClassifier(config, shipped(), _scorer())
     try:
         data = Path(path).expanduser().read_bytes()
     except OSError as e:
@@ -108,3 +108,9 @@ def shipped() -> Weights:
     """The weights that come with the package."""
     name = "classifier.json.gz"
     return decode((files("hybridllm.tasks") / name).read_bytes(), f"the package's {name}")
+
+
+@cache
+def _scorer() -> Scorer:
+    """Made once a process: a configuration that is read again does not wait for it."""
+    return Scorer(shipped())
