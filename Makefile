@@ -4,6 +4,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
+# Tests start hundreds of processes: none of them shall compile every module anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: setup demo test explore fuzz memory bench bench-quick bench-profile bench-caching bench-batching month month-batched chaos clients claude-code check format clean
 .DEFAULT_GOAL := help
 

@@ -11,7 +11,9 @@ from contextlib import suppress
 from functools import partial
 
 import pytest
+from sqlalchemy import Connection
 
+from hybridllm.batching.lane import Lane
 from hybridllm.batching.structs import NewLine
 from hybridllm.errors import ErrorKind, HybridError, RequestError
 from hybridllm.providers.batches.api import Outcome
@@ -310,6 +312,26 @@ async def test_only_one_process_drives_and_another_takes_over(home: Home) -> Non
     assert (await home.ended(batch.id)).answered == 3
     assert not await first.driver._renew()
     await first._database.close()
+
+
+async def test_a_process_that_stands_by_rests_whatever_it_accepts(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[str] = []
+    take = batch_jobs.take_lease
+
+    def counted(connection: Connection, name: str, holder: str, now: int, until: int) -> bool:
+        tried.append(holder)
+        return take(connection, name, holder, now, until)
+
+    await home.turn()  # it has the lease
+    monkeypatch.setattr(batch_jobs, "take_lease", counted)
+    other = Lane(lambda: home.runtime, home.ledger, home.store_url, apis=home.apis)
+    await other.open()
+    await other.accept(new(), lines(1))
+    await asyncio.sleep(0.3)
+    await other.close()
+    assert len(tried) == 1, "it will try again in five seconds"
 
 
 async def test_late_answers_are_marked_and_logged(

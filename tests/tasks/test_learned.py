@@ -92,6 +92,14 @@ def test_a_change_of_many_files_is_complex_coding_where_that_is_a_task():
     assert named.classify(wide)[0] == "complex_coding"
 
 
+def test_functions_written_into_the_prompt_outweigh_what_is_asked():
+    for ask in ("Is this review positive or negative? 'Cold soup.'", "Compute 7! / 5!."):
+        for request in (facts(f"{ask}\n{SCHEMA}"), facts(ask, system=f"Functions: {SCHEMA}")):
+            task, why = CLASSIFIER.classify(request)
+            assert task == "agentic"
+            assert why.startswith("function definitions")
+
+
 def test_of_a_huge_text_both_ends_are_read_and_the_middle_is_not():
     cue, filler = " Is this review positive or negative? ", "word " * 1_000
     other = "-" * len(cue)

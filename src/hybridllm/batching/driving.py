@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Hashable
+from contextlib import suppress
 from functools import partial
 
 from sqlalchemy import Connection
@@ -82,7 +83,8 @@ class Driver:
             except Exception as error:
                 log.warning("The lane cannot be driven, and will be tried again: %s", _told(error))
             await self.stop()
-            await self._pause(self._lease_seconds / 3)
+            # Whoever stands by is not woken: what was accepted here, another looks after.
+            await asyncio.sleep(self._lease_seconds / 3)
 
     async def take(self) -> bool:
         """Take the lease and put right what its last holder left; False while another has it."""
@@ -135,10 +137,10 @@ class Driver:
                 self._desk.check_lease()
 
     async def _pause(self, seconds: float) -> None:
-        try:
-            await asyncio.wait_for(self._wake.wait(), seconds)
-        except TimeoutError:
-            pass
+        # Not wait_for: it loses a cancellation that comes as it is woken.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._wake.wait()
 
     # -- one turn
 

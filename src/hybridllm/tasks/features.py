@@ -23,10 +23,12 @@ from hybridllm.tasks.windows import ends
 from hybridllm.wire.dialect import Facts, Turn
 
 _WINDOW = 650
-"""Characters looked at from either end of the first turn."""
-_SYSTEM = 500
+"""Characters looked at from either end of the first turn, where it is all that there is."""
+_SHARED = 400
+"""The same, where a system prompt or later turns are read too."""
+_SYSTEM = 200
 """The same, of the system prompt."""
-_LATER = 200
+_LATER = 50
 """The same, of a later turn."""
 _LATER_TURNS = 4
 """How many of the last turns are looked at."""
@@ -65,7 +67,8 @@ class Marks(Struct, frozen=True):
 def marks(facts: Facts) -> Marks:
     """What the classifier sees of a request with these facts."""
     first = facts.turns[0].text if facts.turns else ""
-    text = "\n".join(ends(first, _WINDOW))
+    alone = not facts.system and len(facts.turns) < 2
+    text = "\n".join(ends(first, _WINDOW if alone else _SHARED))
     words = _words(text)
     system = _words("\n".join(ends(facts.system, _SYSTEM))) if facts.system else []
     later = _later(facts.turns)

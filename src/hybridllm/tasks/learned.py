@@ -31,6 +31,9 @@ _CODE = ("code_generation", "code_review", "refactoring")
 _WIDE = "#cue complex_coding"
 """The cues for a change of many files, which no collection labels, are left to the rules."""
 
+_FUNCTIONS = "#function"
+"""Functions written into a prompt are a fact, which no guess has to outweigh."""
+
 _ORDER = [Tier.SIMPLE, Tier.MID, Tier.PREMIUM]
 
 
@@ -38,8 +41,8 @@ class LearnedClassifier:
     """Names tasks by weights from training. Labels that the configuration has no task for go to
     the nearest one that it has, else to the default task."""
 
-    def __init__(self, config: Config, weights: Weights) -> None:
-        self._scorer = Scorer(weights)
+    def __init__(self, config: Config, weights: Weights, scorer: Scorer | None = None) -> None:
+        self._scorer = scorer or Scorer(weights)
         self._floor = weights.floor
         self._default = config.routing.default_task
         self._known = frozenset(config.tasks)
@@ -53,6 +56,8 @@ class LearnedClassifier:
         if not facts.system and not any(turn.text for turn in facts.turns):
             return self._default, "nothing in the conversation speaks plainly for a task"
         found = marks(facts)
+        if _FUNCTIONS in found.shape and "agentic" in self._known:
+            return "agentic", "function definitions are written into the conversation"
         chances = self._chances(found)
         best, second = sorted(chances, key=lambda task: -chances[task])[:2] or [self._default] * 2
         chance = chances[best]
@@ -86,7 +91,7 @@ def classifier(config: Config) -> Classifier:
         return RuleClassifier(config)
     path = config.routing.classifier_weights
     if path is None:
-        return LearnedClassifier(config, shipped())
+        return LearnedClassifier(config, shipped(), _scorer())
     try:
         data = Path(path).expanduser().read_bytes()
     except OSError as e:
@@ -103,3 +108,9 @@ def shipped() -> Weights:
     """The weights that come with the package."""
     name = "classifier.json.gz"
     return decode((files("hybridllm.tasks") / name).read_bytes(), f"the package's {name}")
+
+
+@cache
+def _scorer() -> Scorer:
+    """Made once a process: a configuration that is read again does not wait for it."""
+    return Scorer(shipped())

@@ -29,7 +29,6 @@ GAINS = (1.0, 1.0, 2.0)
 MOST_BYTES = 32_000_000
 """No file of weights is read beyond this size, unpacked."""
 
-_LANE = 32
 _MIDDLE = 1 << 15
 """Added to each weight, so that no lane of a sum is negative."""
 LARGEST = _MIDDLE - 1
@@ -102,7 +101,8 @@ class Scorer:
         ]
 
     def _packed(self, row: list[int]) -> int:
-        return sum((weight + _MIDDLE) << (_LANE * lane) for lane, weight in enumerate(row))
+        lanes = self._lanes.pack(*[weight + _MIDDLE for weight in row])
+        return int.from_bytes(lanes, "little")
 
     def scores(self, marks: Marks) -> list[float]:
         """A score for each label, in the order of `labels`."""
