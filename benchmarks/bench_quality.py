@@ -18,13 +18,23 @@ import time
 from collections.abc import Iterator
 from itertools import islice
 
-from hybridllm.engine.measured import measured
+from sqlalchemy import Connection
+
+from hybridllm.config import DriftConfig
+from hybridllm.engine import measured as store_measured
+from hybridllm.engine.drifting import Declines
+from hybridllm.quality.measured import Cell
 from hybridllm.store import open_store, writing
 from hybridllm.store.scores import SOURCES, Score, add_scores
 
 TASKS, MODELS, WEEKS = 50, 60, 10
 MONDAY = 1_780_272_000
 PORTION = 10_000
+
+
+def measured(connection: Connection) -> list[Cell]:
+    """What a gateway makes of the store at its start."""
+    return store_measured.measured(connection, DriftConfig(), by=Declines()).cells
 
 
 def scores(count: int) -> Iterator[Score]:

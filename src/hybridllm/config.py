@@ -149,6 +149,17 @@ class ReviewConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     every_days: float = 30.0
 
 
+class DriftConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Models that become worse. `enabled` says that they are looked for. A model's first `baseline`
+    live scores at a task are what later ones are held against, `margin` (0..1) is what their mean
+    may fall by before that counts as worse, and `window` how many of the newest are watched."""
+
+    enabled: bool = True
+    baseline: int = 300
+    margin: float = 0.02
+    window: int = 2_000
+
+
 class BatchConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The asynchronous lane. `max_bytes` and `max_lines` bound a batch as a caller brings it.
 
@@ -244,6 +255,7 @@ class Config(Struct, frozen=True, kw_only=True):
     wire: WireConfig = WireConfig()
     overhead: OverheadConfig = OverheadConfig()
     review: ReviewConfig = ReviewConfig()
+    drift: DriftConfig = DriftConfig()
     batch: BatchConfig = BatchConfig()
     response_cache: ResponseCacheConfig = ResponseCacheConfig()
     caching: CachingConfig = CachingConfig()

@@ -153,3 +153,34 @@ def test_the_nearer_to_the_bar_the_warmer_and_above_it_green() -> None:
         red, green = color(lower)
         assert green > red
     assert heat(None, 0.9, pale=False) == "dim" and "dim" in heat(0.95, 0.9, pale=True)
+
+
+def test_a_degraded_model_is_marked_and_route_says_why(run: Run, tmp_path: Path) -> None:
+    day = 86_400 * 10**6
+    first = time.time_ns() // 1000 - 30 * day
+    rows = [
+        Score(
+            task=TASK,
+            model=MINI,
+            run="live",
+            sample=f"{i:04}",
+            score=float(i % (100 if i < 600 else 4) != 0),
+            at=first + i * day // 100,
+            grader="exact",
+            source="production",
+        )
+        for i in range(800)
+    ]
+    engine = open_store(f"sqlite:///{tmp_path / 'ledger.db'}")
+    with writing(engine) as connection:
+        add_scores(connection, rows)
+    engine.dispose()
+    row = by_model(run("quality", "--task", TASK, "--preset", "guide", "--json"))[MINI]
+    assert row["state"] == "degraded" and row["lower"] < 0.75 < row["score"]
+    assert row["decline"].endswith("0.99 before, 0.75 now")
+    assert "degraded since" in run("quality", "--task", TASK, "--preset", "guide")
+    (tmp_path / "ask.json").write_text(
+        '{"model": "task/classification", "messages": [{"role": "user", "content": "spam?"}]}'
+    )
+    said = " ".join(run("route", "ask.json", "--preset", "guide").split())
+    assert "gpt-4o-mini is degraded since" in said

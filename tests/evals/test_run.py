@@ -185,7 +185,7 @@ def test_a_cell_ends_as_soon_as_its_verdict_is_certain(lab: Lab, simulators: Sim
 
 def test_what_a_run_has_found_is_what_routing_goes_by(lab: Lab) -> None:
     results, _ = lab.run(lab.job(spoken(["no"] * 60)), sequential=True)
-    (cell,) = measured_in(store_url(lab.config.ledger), "classification")
+    (cell,) = measured_in(store_url(lab.config.ledger), lab.config, "classification").cells
     assert (cell.model, cell.n, cell.verdict(0.9)) == (MINI, results[0].n, Verdict.BELOW)
     assert (cell.lower, cell.upper) == (results[0].lower, results[0].upper)
 

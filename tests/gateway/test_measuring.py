@@ -64,6 +64,57 @@ def test_a_gateway_leaves_a_model_that_is_measured_below_the_bar(
         assert model_of(gateway) == (model, why)
 
 
+def live(directory: Path, start: int, n: int, bad: int) -> None:
+    """Graded answers of live traffic, of which one in `bad` is bad; 100 a day."""
+    day = 86_400 * 10**6
+    first = time.time_ns() // 1000 - 30 * day
+    rows = [
+        Score(
+            task="classification",
+            model=CHEAPEST,
+            run="live",
+            sample=f"{i:04}",
+            score=float(i % bad != 0),
+            at=first + i * day // 100,
+            grader="exact",
+            source="production",
+        )
+        for i in range(start, start + n)
+    ]
+    engine = open_store(f"sqlite:///{directory / 'ledger.db'}")
+    with writing(engine) as connection:
+        add_scores(connection, rows)
+    engine.dispose()
+
+
+def until(gateway: RunningGateway, model: str) -> str:
+    """Why the gateway routes to that model, once it does."""
+    end = time.monotonic() + 30
+    while model_of(gateway)[0] != model and time.monotonic() < end:
+        time.sleep(0.3)
+    found, why = model_of(gateway)
+    assert found == model
+    return why
+
+
+def test_a_model_that_becomes_worse_gives_way_until_it_is_well(
+    simulators: Simulators, tmp_path: Path
+) -> None:
+    with RunningGateway(tmp_path, simulators.env()) as gateway:
+        live(gateway.ledger, 0, 600, 100)
+        while "measured" not in until(gateway, CHEAPEST):
+            time.sleep(0.3)
+        live(gateway.ledger, 600, 120, 4)
+        why = until(gateway, NEXT)
+        assert "gpt-4o-mini is degraded since" in why and "0.99 before, 0.75 now" in why
+        live(gateway.ledger, 720, 10, 4)
+        live(gateway.ledger, 730, 200, 100)
+        assert "degraded" not in until(gateway, CHEAPEST)
+        said = gateway.said()
+        assert said.count("openai/gpt-4o-mini at classification is degraded since") == 1
+        assert said.count("openai/gpt-4o-mini at classification is no longer degraded") == 1
+
+
 @pytest.fixture
 def environment(simulators: Simulators, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)

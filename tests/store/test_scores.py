@@ -17,6 +17,7 @@ from hybridllm.store.scores import (
     Score,
     Sums,
     add_scores,
+    read_live,
     read_scores,
     read_sums,
     read_totals,
@@ -161,3 +162,24 @@ def test_sums_are_those_of_the_rows_in_any_grouping(
         total = sum(Fraction(str(row.score)) * Fraction(str(row.weight)) for row in kept)
         assert sum(row.n for row in read_sums(connection)) == len(kept)
         assert sum(row.total for row in read_sums(connection)) == total * 10**9
+
+
+def test_live_scores_are_read_from_both_ends_and_in_order(engine: Engine) -> None:
+    def at(second: int, source: str, **other: str) -> Score:
+        return score(f"{second:03}", at=second, source=source, run=source, **other)
+
+    rows = [at(n, "shadow" if n % 3 == 0 else "production") for n in range(60)]
+    rows += [at(n, "feedback") for n in range(30, 50)]
+    others = [at(n, "benchmark") for n in range(9)]
+    others += [at(n, "production", variant="v") for n in range(9)]
+    others += [at(n, "production", model="x/other") for n in range(9)]
+    streams = (("production", "shadow"), ("feedback",))
+    with writing(engine) as connection:
+        add_scores(connection, [*reversed(rows), *others])
+        found = read_live(connection, "t", "x/m", streams, first=5, newest=8)
+    assert [(row.at, row.source) for row in found] == [
+        *((n, "shadow" if n % 3 == 0 else "production") for n in range(5)),
+        *((n, "feedback") for n in range(30, 35)),
+        *((n, "shadow" if n % 3 == 0 else "production") for n in range(52, 60)),
+    ]
+    assert {row.score for row in found} == {1.0}

@@ -170,7 +170,8 @@ class Quality(Struct, frozen=True, kw_only=True):
     """How good `model` is at `task` (or at every task of a tier, `tier:mid`).
 
     Measured: `value` is the estimate, `lower` its lower confidence bound, `samples` > 0. Assumed
-    (`samples` == 0): `lower` is `value`, and `source` says whose assumption it is.
+    (`samples` == 0): `lower` is `value`, and `source` says whose assumption it is. `decline` says
+    in words since when the model is degraded, "" where it is not: `value` is then that since.
     """
 
     model: str
@@ -180,6 +181,7 @@ class Quality(Struct, frozen=True, kw_only=True):
     samples: int = 0
     source: str = ""
     at: str = ""
+    decline: str = ""
 
 
 class Catalog(Struct, frozen=True, kw_only=True):

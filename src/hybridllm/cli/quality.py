@@ -17,10 +17,10 @@ from hybridllm.cli.output import dollars, print_csv, print_json
 from hybridllm.cli.tables import console, table
 from hybridllm.config import Config
 from hybridllm.config_file import load_config
-from hybridllm.engine.measured import measured_in, with_measured
+from hybridllm.engine.measured import Measured, measured_in, with_measured
 from hybridllm.errors import ErrorKind, RequestError
 from hybridllm.ledger.paths import store_url
-from hybridllm.quality import Table, Verdict, verdict
+from hybridllm.quality import Table, Verdict, meets, verdict
 from hybridllm.quality.measured import ENOUGH, Cell, closest
 
 _DAY = 86_400
@@ -31,7 +31,8 @@ class Row(Struct, kw_only=True):
     """A model at a task. `value`, `lower` and `source` are what routing goes by (None where nothing
     is known), `measured` says whether that was measured. The figures of `n` answers that were
     judged are in `score`, `score_lower` and `score_upper`, whether they decide yet or not. `next`
-    is its place among those whose verdict more samples would settle, 0 for none."""
+    is its place among those whose verdict more samples would settle, 0 for none. `decline` says in
+    words since when the model is degraded: `value` and `lower` are then what it is worth since."""
 
     task: str
     model: str
@@ -50,6 +51,7 @@ class Row(Struct, kw_only=True):
     age_days: float | None = None
     cost_usd: str = "0"
     next: int = 0
+    decline: str = ""
 
 
 def quality(
@@ -98,7 +100,7 @@ def quality(
     where = settings.ledger
     if ledger is not None:
         where = msgspec.structs.replace(where, directory=str(ledger))
-    found = measured_in(store or store_url(where), task)
+    found = measured_in(store or store_url(where), settings, task)
     rows = rows_of(settings, found, time.time(), task)
     if json:
         print_json({"rows": rows})
@@ -108,11 +110,12 @@ def quality(
         _print(rows)
 
 
-def rows_of(config: Config, found: list[Cell], now: float, only: str | None = None) -> list[Row]:
+def rows_of(config: Config, found: Measured, now: float, only: str | None = None) -> list[Row]:
     """A row for each model that a task lists or that was measured there. `now` is Unix time."""
     known = Table(with_measured(config, found).quality)
-    near = {(c.task, c.model, c.variant): i for i, c in enumerate(closest(found, config.tasks), 1)}
-    cells = {(cell.task, cell.model, cell.variant): cell for cell in found}
+    ranked = closest(found.cells, config.tasks)
+    near = {(c.task, c.model, c.variant): i for i, c in enumerate(ranked, 1)}
+    cells = {(cell.task, cell.model, cell.variant): cell for cell in found.cells}
     made = []
     for name, task in config.tasks.items():
         if only is None or name == only:
@@ -151,12 +154,15 @@ def _row(
         source=(known.source or "config") if known else "",
         state="unknown",
         next=near,
+        decline=known.decline if known else "",
     )
     if cell is not None:
         row.n, row.feedback, row.cost_usd = cell.n, cell.feedback, dollars(cell.cost)
         row.score, row.score_lower, row.score_upper = cell.value, cell.lower, cell.upper
         row.age_days = max(0.0, round((now - cell.at / 1e6) / _DAY, 2))
-    if row.measured and cell is not None:
+    if known is not None and known.decline:
+        row.state = "meets" if meets(known, task.bar) else "degraded"
+    elif row.measured and cell is not None:
         row.state = _STATES[cell.verdict(task.bar)]
     elif known is not None:
         # The upper end of a figure from the configuration is not known.
@@ -199,6 +205,8 @@ def _figures(row: Row) -> list[Text]:
     said = row.state
     if row.n and not row.measured:
         said += f"; judged {row.score:.3f} of {row.n}"
+    if row.decline:
+        said = f"{'meets; ' if row.state == 'meets' else ''}{row.decline}"
     if row.next:
         said += f"; to sample next: {row.next}"
     return [
@@ -207,7 +215,7 @@ def _figures(row: Row) -> list[Text]:
         Text(f"{row.n:,}" if row.n else "-"),
         Text("-" if row.age_days is None else _age(row.age_days)),
         Text("assumed" if row.source and not row.measured else row.source or "-"),
-        Text(said, "dim"),
+        Text(said, "bold red" if row.decline else "dim"),
     ]
 
 

@@ -129,7 +129,7 @@ def _kept(settings: Config, store: str | None) -> Review:
 def _made(settings: Config, store: str | None, workload: str | None, *, save: bool) -> Review:
     """The review as of now; on the ledger's traffic where there is a ledger."""
     now = _now()
-    settings = with_measured(settings, measured_in(store or store_url(settings.ledger)))
+    settings = with_measured(settings, measured_in(store or store_url(settings.ledger), settings))
     try:
         engine = open_ledger(settings.ledger, store)
     except HybridError as e:

@@ -68,7 +68,7 @@ def route(
         Print one JSON document.
     """
     settings = load_config(str(config) if config else None, preset)
-    settings = with_measured(settings, measured_in(store_url(settings.ledger)))
+    settings = with_measured(settings, measured_in(store_url(settings.ledger), settings))
     body = read_source(request)
     spoken = get_dialect(dialect or dialect_of(body))
     shape = RequestShape(model=model) if spoken.name == "google" else RequestShape()

@@ -15,6 +15,7 @@ from hybridllm.config import (
     BreakerConfig,
     CachingConfig,
     Config,
+    DriftConfig,
     LedgerConfig,
     OverheadConfig,
     ProviderConfig,
@@ -48,6 +49,7 @@ KEYS = (
     "wire",
     "overhead",
     "review",
+    "drift",
     "batch",
     "response_cache",
     "caching",
@@ -137,6 +139,7 @@ def _merge(name: str, preset: Document, file: Document, path: str | None) -> Con
         wire=wire,
         overhead=_overhead(section("overhead"), documents),
         review=convert(ReviewConfig, section("review"), ("review",), documents),
+        drift=_drift(section("drift"), documents),
         batch=convert(BatchConfig, section("batch"), ("batch",), documents),
         response_cache=convert(
             ResponseCacheConfig, section("response_cache"), ("response_cache",), documents
@@ -156,6 +159,22 @@ def _overhead(section: dict[str, Any], documents: Documents) -> OverheadConfig:
                 f"{held[0]:g} is more than {held[1]:g}.",
                 "Write the least first, then the most.",
             )
+    return made
+
+
+def _drift(section: dict[str, Any], documents: Documents) -> DriftConfig:
+    made = convert(DriftConfig, section, ("drift",), documents)
+    for name, least in (("baseline", 50), ("window", 100)):
+        if getattr(made, name) < least:
+            raise documents.error(
+                ("drift", name),
+                f"{getattr(made, name)} scores say too little.",
+                f"Write {least} or more.",
+            )
+    if not 0 < made.margin < 1:
+        raise documents.error(
+            ("drift", "margin"), f"{made.margin:g} is no share.", "Write one between 0 and 1: 0.02."
+        )
     return made
 
 

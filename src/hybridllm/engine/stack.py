@@ -166,7 +166,7 @@ class Stack:
         settings = config.ledger
         if self._directory is not None:
             settings = msgspec.structs.replace(settings, directory=self._directory)
-        found = await asyncio.to_thread(measured_in, store_url(settings))
+        found = await asyncio.to_thread(measured_in, store_url(settings), config)
         runtime = open_runtime(with_measured(config, found))
         ledger = Ledger(settings)
         ledger.on_learned = runtime.learned.calibrate

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from threading import Event, Thread
+from threading import Event, Lock, Thread
 
-from hybridllm.config import Config
+from hybridllm.config import Config, DriftConfig
 from hybridllm.engine.measured import Watched, with_measured
 from hybridllm.engine.runtime import Runtime
+from hybridllm.quality.decline import Decline
 from hybridllm.routing import Router
 
 LOOK_SECONDS = 2.0
@@ -19,19 +20,24 @@ _log = logging.getLogger("hybridllm.gateway")
 class Measurer:
     """Looks into the ledger's store every few seconds, in a thread of its own, where it also works
     out the bounds. Where scores were added, from whichever process, the event loop then puts a
-    router that knows of them in the place of the former, which takes it a millisecond. What goes
-    wrong is logged once, and routing stays as it was."""
+    router that knows of them in the place of the former, which takes it a millisecond. A model that
+    became worse, or is well again, is told of in the log. What goes wrong is logged once, and
+    routing stays as it was."""
 
     def __init__(self, store: str) -> None:
         self._watched = Watched(store)
         self._ended = Event()
         self._thread: Thread | None = None
         self._failed = False
+        self._settings = DriftConfig()
+        self._told: dict[tuple[str, str], Decline] = {}
+        self._looking = Lock()
 
     def read(self, config: Config) -> Config:
         """`config` with what is measured by now, for a start or a reload."""
+        self._settings = config.drift
         self._look()
-        return with_measured(config, self._watched.cells)
+        return with_measured(config, self._watched.found)
 
     def start(self, base: Callable[[], Config], runtime: Callable[[], Runtime]) -> None:
         """`base` gives the configuration in force without measurements, `runtime` what serves it;
@@ -58,7 +64,9 @@ class Measurer:
 
     def _look(self) -> bool:
         try:
-            changed = self._watched.look()
+            with self._looking:
+                changed = self._watched.look(self._settings)
+                self._tell(self._watched.found.declines)
         except Exception as e:
             if not self._failed:
                 _log.warning("What was measured could not be read, and is left as it was: %s", e)
@@ -67,8 +75,18 @@ class Measurer:
         self._failed = False
         return changed
 
+    def _tell(self, declines: list[Decline]) -> None:
+        """Say once of each model that it is degraded, and once that it is so no longer."""
+        now = {(one.task, one.model): one for one in declines}
+        for (task, model), one in now.items():
+            if (task, model) not in self._told:
+                _log.warning("%s at %s is %s.", model, task, one.words)
+        for task, model in self._told.keys() - now.keys():
+            _log.warning("%s at %s is no longer degraded.", model, task)
+        self._told = now
+
     def _put(self, base: Config, runtime: Runtime) -> None:
-        config = with_measured(base, self._watched.cells)
+        config = with_measured(base, self._watched.found)
         runtime.router = Router(config)
         runtime.config = config
         count = sum(quality.samples > 0 for quality in config.quality)

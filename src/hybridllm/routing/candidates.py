@@ -30,13 +30,15 @@ class Candidate(Struct, frozen=True, kw_only=True):
 class TaskTable(Struct, frozen=True, kw_only=True):
     """A task with all of its models in `listed`, each once: the first `candidates` of them are its
     candidates, and `fallbacks` are the places in `listed` of its fallbacks (a candidate may be a
-    fallback too, and then serves although it is below the bar)."""
+    fallback too, and then serves although it is below the bar). `degraded` names in words those
+    candidates that have become worse and do not meet the bar."""
 
     task: Task
     ecosystem: str | None
     listed: tuple[Candidate, ...]
     candidates: int
     fallbacks: tuple[int, ...]
+    degraded: str = ""
 
 
 class Look(Struct, gc=False):
@@ -86,15 +88,17 @@ class Tables:
         candidates = self._models(task.candidates)
         fallbacks = self._models(task.fallbacks)
         models = [*candidates, *(model for model in fallbacks if model not in candidates)]
+        listed = tuple(
+            self._candidate(task, ecosystem, model, position)
+            for position, model in enumerate(models)
+        )
         return TaskTable(
             task=task,
             ecosystem=ecosystem,
-            listed=tuple(
-                self._candidate(task, ecosystem, model, position)
-                for position, model in enumerate(models)
-            ),
+            listed=listed,
             candidates=len(candidates),
             fallbacks=tuple(models.index(model) for model in fallbacks),
+            degraded="".join(map(_degraded, listed[: len(candidates)])),
         )
 
     def _models(self, ids: Iterable[str]) -> list[Model]:
@@ -125,3 +129,10 @@ class Tables:
             return configured.ecosystem
         spec = self._config.catalog.providers.get(model.provider)
         return spec.ecosystem if spec is not None else None
+
+
+def _degraded(candidate: Candidate) -> str:
+    quality = candidate.quality
+    if candidate.meets_bar or quality is None or not quality.decline:
+        return ""
+    return f"; {candidate.model.name} is {quality.decline}"

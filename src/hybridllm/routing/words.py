@@ -20,7 +20,12 @@ def reason_of(decision: Decision) -> str:
     moved = decision.moved_from
     left = f"; moved from {_short(moved)}" if moved is not None else ""
     name = first.candidate.model.name
-    return f"{decision.need.task.name}: {name} {_why(decision)}{cost}{left}{_resting(decision)}"
+    return f"{decision.need.task.name}: {name} {_why(decision)}{cost}{left}{_passed(decision)}"
+
+
+def _passed(decision: Decision) -> str:
+    """Who would have been looked at, were they not degraded, or resting."""
+    return decision.table.degraded + _resting(decision)
 
 
 def _resting(decision: Decision) -> str:
@@ -152,7 +157,9 @@ def _score(candidate: Candidate) -> str:
     if quality is None:
         return "of unknown quality"
     if quality.samples:
-        return f"{quality.lower:.3f} ({_basis(candidate)} over {quality.samples:,} samples)"
+        rests = f"{_basis(candidate)} over {quality.samples:,} samples"
+        told = f"{quality.decline}; {rests}" if quality.decline else rests
+        return f"{quality.lower:.3f} ({told})"
     return f"{quality.value:.2f} (assumed)"
 
 

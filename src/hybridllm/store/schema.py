@@ -409,6 +409,7 @@ scores = Table(
     _integer("at"),
     _text("request_id"),
     _integer("cost"),
+    Index("scores_by_time", "task", "model", "source", "at"),
 )
 """What answers were worth: a row for each that was judged, the fields of `store.scores.Score`, with
 `score` in millionths and `weight` in thousandths. The key counts a sample once in a run."""

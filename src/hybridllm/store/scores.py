@@ -8,7 +8,7 @@ exact in any order and sums of sums are sums: scores count in millionths, weight
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import BigInteger, Connection, Select, case, cast, func, select
@@ -151,7 +151,46 @@ def read_scores(
         .order_by(c.at, c.run, c.sample)
     )
     found = (Score(*row) for row in rows)
-    return [row._replace(score=row.score / MILLION, weight=row.weight / THOUSAND) for row in found]
+    return [_read(row) for row in found]
+
+
+def read_live(
+    connection: Connection,
+    task: str,
+    model: str,
+    streams: Iterable[Sequence[str]],
+    *,
+    first: int,
+    newest: int,
+) -> list[Score]:
+    """A cell's scores of live traffic in the order of their time: of each of `streams` (groups of
+    sources) the `first`, and of all of them together the `newest`. Of the plain prompt and METRIC;
+    no more of a source is read than that."""
+    c = scores.c
+    order = (c.at, c.run, c.sample)
+    rows: set[Score] = set()
+    groups = [frozenset(group) for group in streams]
+    for source in frozenset[str]().union(*groups):
+        of = select(*(c[name] for name in Score._fields)).where(
+            c.task == task, c.model == model, c.source == source
+        )
+        of = of.where(c.variant == "", c.metric == METRIC)
+        rows.update(Score(*row) for row in connection.execute(of.order_by(*order).limit(first)))
+        latest = of.order_by(*(column.desc() for column in order)).limit(newest)
+        rows.update(Score(*row) for row in connection.execute(latest))
+    ordered = sorted(rows, key=_by_time)
+    wanted = set(ordered[-newest:])
+    for group in groups:
+        wanted.update([row for row in ordered if row.source in group][:first])
+    return [_read(row) for row in sorted(wanted, key=_by_time)]
+
+
+def _by_time(row: Score) -> tuple[int, str, str]:
+    return row.at, row.run, row.sample
+
+
+def _read(row: Score) -> Score:
+    return row._replace(score=row.score / MILLION, weight=row.weight / THOUSAND)
 
 
 def _values(row: Score) -> dict[str, Any]:
