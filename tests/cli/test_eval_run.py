@@ -154,6 +154,8 @@ def test_ctrl_c_leaves_a_run_that_goes_on(desk: EvalDesk, simulators: Simulators
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         env=dict(os.environ),
+        # A shell has what it runs in the background ignore Ctrl-C, and so its children.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     end = time.monotonic() + 30
     while simulators.counts().calls < 5:
