@@ -232,6 +232,24 @@ async def test_a_job_that_is_taken_while_it_is_looked_at_is_not_doubted(home: Ho
     assert (await home.ended(batch.id)).answered == 1
 
 
+@pytest.mark.parametrize("state", ["doubtful", "submitted", "ended"])
+async def test_a_job_that_moves_on_while_it_is_looked_at_is_left_to_that(
+    home: Home, provider: FakeProvider, state: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    batch = await accepted(home, 2)
+    await home.ended(batch.id)
+    driver = home.lane.driver
+    (job,) = await driver._desk.read(partial(batch_jobs.jobs_in, states=("collected",)))
+    calls = dict(provider.calls)
+    for _ in range(3):
+        await driver._attend(job._replace(state=state, next_at=0))  # as it was read before
+        await driver.settle()
+    assert dict(provider.calls) == calls
+    (same,) = await driver._desk.read(partial(batch_jobs.jobs_in, states=("collected",)))
+    assert same == job
+    assert not caplog.records
+
+
 async def test_where_no_tags_are_kept_the_results_tell_whose_job_it_is(
     home: Home, provider: FakeProvider
 ) -> None:

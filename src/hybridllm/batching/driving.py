@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Hashable
+from collections.abc import Awaitable, Callable, Hashable
 from contextlib import suppress
 from functools import partial
 
@@ -200,16 +200,20 @@ class Driver:
                 # the job was read.
                 await self._desk.write("doubt", partial(_doubt_left, desk=self._desk, job=job.id))
         elif job.state == "doubtful":
-            self._start(job.id, self._guarded(job, self._finder.look(job)))
+            self._start(job.id, self._guarded(job, self._finder.look))
         elif job.state == "submitted":
-            self._start(job.id, self._guarded(job, self._collector.poll(job)))
+            self._start(job.id, self._guarded(job, self._collector.poll))
         elif job.state == "ended":
-            self._start(job.id, self._guarded(job, self._collector.collect(job)))
+            self._start(job.id, self._guarded(job, self._collector.collect))
 
-    async def _guarded(self, job: JobRow, work: Awaitable[None]) -> None:
-        """What nobody foresaw must not be tried again without a rest."""
+    async def _guarded(self, job: JobRow, work: Callable[[JobRow], Awaitable[None]]) -> None:
+        """Do this with the job as it is now, unless it has moved on since the turn read it. What
+        nobody foresaw must not be tried again without a rest."""
+        current = await self._desk.read(partial(sql.find_job, job=job.id))
+        if current is None or current.state != job.state:
+            return
         try:
-            await work
+            await work(current)
         except Overtaken:
             raise
         except Exception:
