@@ -16,8 +16,8 @@ from typing import Any
 
 import msgspec
 
+from hybridllm.checks.schema import missing
 from hybridllm.errors import RequestError
-from hybridllm.evals.graders.json_schema import missing
 
 _HOLE = re.compile(r"\{\{\s*([\w.]+)\s*\}\}")
 _LOGIC = re.compile(r"\{%|\{#|\{\{")
@@ -72,7 +72,7 @@ def _read(path: Path) -> Any:
         try:
             import yaml
         except ImportError:
-            raise missing("promptfoo", "PyYAML") from None
+            raise missing("Reading a promptfoo file", "PyYAML") from None
         try:
             return yaml.safe_load(text)
         except yaml.YAMLError as e:

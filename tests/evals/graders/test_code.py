@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
+from hybridllm.checks.sandbox import Limits, Ran, run_python
 from hybridllm.errors import HybridError
 from hybridllm.evals import sandbox
 from hybridllm.evals.graders.registry import grader_of
-from hybridllm.evals.sandbox import Limits, Ran, run_python
 
 pytestmark = pytest.mark.skipif(
     bool(sandbox.unavailable()), reason=f"no sandbox here: {sandbox.unavailable()}"
@@ -134,7 +134,7 @@ def test_nothing_of_it_is_left() -> None:
     run("while True: pass")
     for _ in range(100):  # it dies with its keeper, a moment later
         listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True)
-        if "evals/jail.py" not in listed.stdout:
+        if "checks/jail.py" not in listed.stdout:
             return
         time.sleep(0.05)
     raise AssertionError("something of it is alive")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any, ClassVar
 
-from hybridllm.evals.graders.json_schema import missing
+from hybridllm.checks.schema import missing
 from hybridllm.evals.grading import Grade, Grader, texts_of
 
 
@@ -29,5 +29,5 @@ def _metric() -> Any:
     try:
         from sacrebleu.metrics.bleu import BLEU
     except ImportError:
-        raise missing("bleu", "sacrebleu") from None
+        raise missing("The grader 'bleu'", "sacrebleu") from None
     return BLEU(effective_order=True)

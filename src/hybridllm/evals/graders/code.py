@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from hybridllm.checks.sandbox import Limits, check, run_python
+from hybridllm.checks.text import code_of
 from hybridllm.evals.grading import RIGHT, Grade, Grader, wrong
-from hybridllm.evals.sandbox import Limits, check, run_python
-from hybridllm.evals.text import code_of
 
 
 class Code(Grader, frozen=True, kw_only=True):

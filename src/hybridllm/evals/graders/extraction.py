@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
+from hybridllm.checks.text import json_of, normal
 from hybridllm.evals.graders.f1 import f1
 from hybridllm.evals.grading import Grade, Grader, wrong
-from hybridllm.evals.text import json_of, normal
 
 
 class Extraction(Grader, frozen=True, kw_only=True):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any, ClassVar
 
+from hybridllm.checks.text import normal
 from hybridllm.evals.grading import Grade, Grader, texts_of
-from hybridllm.evals.text import normal
 
 
 class TokenF1(Grader, frozen=True, kw_only=True):

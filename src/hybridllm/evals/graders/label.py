@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+from hybridllm.checks.text import plain
 from hybridllm.evals.grading import Grade, Grader
-from hybridllm.evals.text import plain
 
 
 class Label(Grader, frozen=True, kw_only=True):

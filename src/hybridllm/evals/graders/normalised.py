@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from hybridllm.checks.text import normal
 from hybridllm.evals.grading import RIGHT, Grade, Grader, texts_of, wrong
-from hybridllm.evals.text import normal
 
 
 class Normalised(Grader, frozen=True, kw_only=True):

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from decimal import Decimal, InvalidOperation
 from typing import Any, ClassVar, Literal
 
+from hybridllm.checks.agreement import numbers
 from hybridllm.evals.grading import RIGHT, Grade, Grader, wrong
-
-_NUMBER = re.compile(
-    r"(?<![\w.])[-+−]?(?:(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?|\.\d+)(?:[eE][-+]?\d{1,3})?"
-)
 
 
 class Numeric(Grader, frozen=True, kw_only=True):
@@ -35,7 +31,7 @@ class Numeric(Grader, frozen=True, kw_only=True):
         return found
 
     def grade(self, answer: str, expected: Any) -> Grade:
-        found = _numbers(answer)
+        found = numbers(answer)
         if self.take == "only" and (len(found) != 1 or found[0][0] != answer.strip()):
             return wrong("the answer is not a number alone")
         if not found:
@@ -43,16 +39,3 @@ class Numeric(Grader, frozen=True, kw_only=True):
         said = found[0 if self.take == "first" else -1][1]
         allowed = max(Decimal(str(self.tolerance)), Decimal(str(self.relative)) * abs(expected))
         return RIGHT if abs(said - expected) <= allowed else wrong("another number")
-
-
-def _numbers(text: str) -> list[tuple[str, Decimal]]:
-    """What is written and what it says; `1,234.5`, `-3`, `.5` and `1e6` are numbers."""
-    found = []
-    for match in _NUMBER.finditer(text):
-        written = match.group()
-        plain = written.replace(",", "").replace("−", "-")
-        try:
-            found.append((written, Decimal(plain)))
-        except InvalidOperation:
-            continue
-    return found

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from hybridllm.evals.graders.rubric import sealed
+from hybridllm.checks.rubric import sealed
+from hybridllm.checks.text import json_of
 from hybridllm.evals.grading import Ask, Case, Grade, Judge
-from hybridllm.evals.text import json_of
 
 _TRIES = 2
 _ASKED = """\

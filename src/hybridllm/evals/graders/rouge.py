@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any, ClassVar, Literal
 
-from hybridllm.evals.graders.json_schema import missing
+from hybridllm.checks.schema import missing
 from hybridllm.evals.grading import Grade, Grader, texts_of
 
 
@@ -32,5 +32,5 @@ def _scorer(variant: str) -> Any:
     try:
         from rouge_score.rouge_scorer import RougeScorer
     except ImportError:
-        raise missing("rouge", "rouge-score") from None
+        raise missing("The grader 'rouge'", "rouge-score") from None
     return RougeScorer([variant], use_stemmer=False)
