@@ -12,7 +12,7 @@ from msgspec.structs import FieldInfo, fields
 
 from hybridllm import config
 from hybridllm.catalog.files import ModelFile, PriceFile, RatesFile, TierFile
-from hybridllm.catalog.structs import Task
+from hybridllm.catalog.structs import Cascade, Task
 from hybridllm.cli.cost import cost
 from hybridllm.config import (
     BatchConfig,
@@ -52,6 +52,7 @@ SECTIONS: dict[str, type[Struct]] = {
     "## `[ledger]`": LedgerConfig,
     "## `[routing]`": RoutingConfig,
     "## `[tasks.<name>]`": Task,
+    "### `[tasks.<name>.cascade]`": Cascade,
     "## `[[quality]]`": SaidQuality,
     "## `[[rules]]`": Rule,
     "## `[providers.<name>]`": ProviderConfig,

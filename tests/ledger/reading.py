@@ -11,7 +11,14 @@ from hybridllm.ledger.record import Attempt
 from hybridllm.store.schema import HOURLY_KEYS, HOURLY_MONEY, attempts, hourly, loaded, whole
 
 TOKENS = [name for name in Attempt.__struct_fields__ if name.endswith("_tokens")]
-LEVERS = ("read_saved", "write_extra", "hit_saved", "prefix_left")
+LEVERS = (
+    "read_saved",
+    "write_extra",
+    "hit_saved",
+    "prefix_left",
+    "cascade_saved",
+    "cascade_extra",
+)
 OUTCOMES = {"error": "errors", "cut": "cut", "cancelled": "cancelled", "unknown": "unknown"}
 
 
@@ -47,7 +54,12 @@ def expected_sums(rows: dict[tuple[str, int], Attempt]) -> dict[tuple[Any, ...],
         one: dict[str, int] = {
             "attempts": 1,
             "answered": row.answered,
-            "fallbacks": row.answered and first is not None and first.model != row.model,
+            "fallbacks": row.answered
+            and not row.role
+            and first is not None
+            and first.model != row.model,
+            "checked": row.verdict in ("passed", "failed"),
+            "passed": row.verdict == "passed",
             "estimated": row.usage_estimated,
             "unpriced": row.unpriced,
             "cost": row.cost,

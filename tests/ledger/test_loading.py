@@ -373,6 +373,10 @@ any_attempt = st.builds(
     write_extra=money,
     hit_saved=money,
     prefix_left=money,
+    role=st.sampled_from(["", "first", "sample", "judge", "escalated"]),
+    verdict=st.sampled_from(["", "passed", "failed", "unknown"]),
+    cascade_saved=money,
+    cascade_extra=money,
     **dict.fromkeys(("input_tokens", "cache_read_tokens", "output_tokens"), tokens),
 )
 

@@ -7,9 +7,13 @@ is dollars per million tokens times 1e6: $0.15/MTok is 150_000.
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Literal
 
 import msgspec
 from msgspec import Struct
+
+CheckKind = Literal["schema", "regex", "tests", "self-consistency", "judge"]
+"""How a cascade checks an answer."""
 
 
 class Tier(StrEnum):
@@ -139,6 +143,43 @@ class ProviderSpec(Struct, frozen=True, kw_only=True):
     key_required: bool = True
 
 
+class Cascade(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A cheap model is asked `first`, its answer is checked, and what fails goes to the task's
+    chain: to those of it that are stronger.
+
+    `check` says how. `schema`: the answer is JSON that fits `schema` (JSON Schema as text), or the
+    schema that the request itself states, of its answer or of its tools. `regex`: `expression` is
+    found in it. `tests`: its Python code, with `before` in front, passes `tests` within `seconds`,
+    in the sandbox. `self-consistency`: of `samples` answers, `agree` say the same (None: all), as
+    `compare` says, each whole or as far as `expression` finds it. `judge`: the model `judge` gives
+    it `least` of `scale` points or more by `rubric`; if it gives none, `on_judge_error` says what
+    becomes of the answer.
+
+    `expected_pass` is the share (0..1) that is taken to pass before any was checked, which weighs
+    as much as `prior_checks` checks. With `force`, the cascade is gone through also where it is not
+    expected to pay.
+    """
+
+    first: str
+    check: CheckKind
+    schema: str | None = None
+    expression: str | None = None
+    tests: str | None = None
+    before: str = ""
+    seconds: float = 5.0
+    samples: int = 3
+    agree: int | None = None
+    compare: Literal["text", "json", "number"] = "text"
+    judge: str | None = None
+    rubric: str | None = None
+    scale: int = 5
+    least: int = 4
+    on_judge_error: Literal["escalate", "accept"] = "escalate"
+    expected_pass: float = 0.7
+    prior_checks: int = 20
+    force: bool = False
+
+
 class Task(Struct, frozen=True, kw_only=True):
     """A kind of work and its bar.
 
@@ -149,7 +190,8 @@ class Task(Struct, frozen=True, kw_only=True):
     ledger has learned better. `max_latency_ms` is the time to a full answer that the task can
     bear; `can_wait` says that a batch is welcome, and `deadline` (`6h`, `2d`) that every ordinary
     request of the task waits, to be answered by then. `response_cache` (`1h`) is how long an answer
-    may be given again to the same request at temperature 0; None: never.
+    may be given again to the same request at temperature 0; None: never. `cascade`: a cheaper
+    model, which need not meet the bar, is asked first and its answer checked.
     """
 
     name: str
@@ -164,6 +206,7 @@ class Task(Struct, frozen=True, kw_only=True):
     response_cache: str | None = None
     ecosystem: str | None = None
     description: str = ""
+    cascade: Cascade | None = None
 
 
 class Quality(Struct, frozen=True, kw_only=True):

@@ -17,7 +17,7 @@ from hybridllm.reports import parse_since
 from hybridllm.reports.levers import Change, Levers, LeversReport
 from hybridllm.reports.levers import levers as report_levers
 
-_COUNTS = ("answered", "batched", "cache_hits")
+_COUNTS = ("answered", "batched", "cache_hits", "checked", "passed")
 
 
 def levers(
@@ -30,7 +30,7 @@ def levers(
     ledger: Path | None = None,
     store: str | None = None,
 ) -> None:
-    """What batches and caches saved, what was left, and what to change. Example:
+    """What batches, caches and cascades saved, what was left, and what to change. Example:
 
         hybridllm report levers --since 30d
 
@@ -106,9 +106,10 @@ def _print_table(report: LeversReport) -> None:
     total = report.total
     bill = total.cost + total.saved
     shown = table(title("Levers", report.since, report.until))
-    names = ("ANSWERED", "COST", "BATCHES", "PROMPT CACHES", "RESPONSE CACHE", "LEFT: BATCHES")
+    names = ("ANSWERED", "COST", "BATCHES", "PROMPT CACHES", "RESPONSE CACHE", "CASCADES")
+    left = ("LEFT: BATCHES", "LEFT: PREFIXES")
     shown.add_column("TASK", footer="total", no_wrap=True)
-    for name, footer in zip((*names, "LEFT: PREFIXES"), _figures(total, bill), strict=True):
+    for name, footer in zip((*names, *left), _figures(total, bill), strict=True):
         shown.add_column(name, footer=footer, justify="right", no_wrap=True)
     for one in report.tasks:
         shown.add_row(Text(one.task), *_figures(one.levers, bill))
@@ -118,13 +119,20 @@ def _print_table(report: LeversReport) -> None:
         f"{counted(total.cache_hits, 'answer')} given again, and prompts read from caches (less "
         f"{amount(total.write_extra, bill)} for writing to them).[/dim]"
     )
+    if total.checked:
+        out.print(
+            f"[dim]{counted(total.checked, 'cheap answer')} checked in cascades, of which "
+            f"{total.passed:,} passed; {amount(total.cascade_extra, bill)} went into checks and "
+            "answers that did not.[/dim]"
+        )
     if report.change is not None:
         _print_change(report.change)
 
 
 def _figures(found: Levers, bill: int) -> list[str]:
     prompts = found.read_saved - found.write_extra
-    money = (found.cost, found.batch_saved, prompts, found.hit_saved)
+    cascades = found.cascade_saved - found.cascade_extra
+    money = (found.cost, found.batch_saved, prompts, found.hit_saved, cascades)
     left = (found.batch_left, found.prefix_left)
     return [f"{found.answered:,}", *(amount(each, bill) for each in (*money, *left))]
 

@@ -10,18 +10,23 @@ from cyclopts import Parameter
 from rich.markup import escape
 from rich.table import Table
 
+from hybridllm.catalog.structs import Task
 from hybridllm.cli.inputs import Source, read_source
 from hybridllm.cli.output import dollars, print_json
 from hybridllm.cli.tables import console
 from hybridllm.config import Config
 from hybridllm.config_file import load_config, resolve_providers
+from hybridllm.engine.checking import can_check
 from hybridllm.engine.measured import measured_in, with_measured
+from hybridllm.engine.passing import passes_of
 from hybridllm.errors import RequestError
 from hybridllm.ledger.paths import store_url
+from hybridllm.quality.passing import MILLION, Passing
 from hybridllm.routing import Need, Plan, Router, World, need_of
 from hybridllm.routing.caching import Prospect, Warm
+from hybridllm.routing.cascade import Cascading
 from hybridllm.tasks import Named, TaskNamer
-from hybridllm.wire.dialect import RequestShape
+from hybridllm.wire.dialect import Facts, RequestShape
 from hybridllm.wire.registry import get_dialect
 from hybridllm.wire.telling import DialectName, dialect_of
 
@@ -81,6 +86,7 @@ def route(
         day=time.strftime("%Y-%m-%d", time.gmtime()),
         previous=next(iter(held), None),
         prospect=Prospect(size=max(1, facts.text_bytes), warm=held) if held else None,
+        passing=_passing(settings, named.task, facts),
     )
     plan, refused = _planned(Router(settings), need_of(named, facts), world)
     if json:
@@ -89,6 +95,13 @@ def route(
         _show(plan, named, refused, assumed)
     if refused is not None:
         raise SystemExit(2)
+
+
+def _passing(settings: Config, task: Task, facts: Facts) -> Passing | None:
+    """How often the check of the task's cascade passed, as the ledger has it."""
+    if task.cascade is None or not can_check(task.cascade, facts):
+        return None
+    return passes_of(settings, store_url(settings.ledger)).of(task, time.time())
 
 
 def _warm(said: list[str], settings: Config) -> dict[str, Warm]:
@@ -144,6 +157,21 @@ def _document(plan: Plan) -> dict[str, Any]:
             }
             for verdict in plan.verdicts
         ],
+        **({} if plan.cascade is None else {"cascade": _cascade(plan.cascade)}),
+    }
+
+
+def _cascade(found: Cascading) -> dict[str, Any]:
+    rate = found.rate
+    return {
+        "first": None if found.first is None else found.first.id,
+        "taken": found.pays,
+        "why": found.words,
+        "expected_usd": None if found.expected is None else dollars(found.expected),
+        "plain_usd": None if found.plain is None else dollars(found.plain),
+        "pass_rate": None if rate is None else rate.mean / MILLION,
+        "pass_rate_lower": None if rate is None else rate.lower / MILLION,
+        "checks": 0 if rate is None else rate.checks,
     }
 
 
@@ -169,7 +197,11 @@ def _show(plan: Plan, named: Named, refused: RequestError | None, assumed: bool)
         table.add_row(*cells, escape(verdict.why))
     out.print(table)
     if refused is None:
-        out.print(f"\nchain   {escape(' → '.join(model.id for model in plan.chain))}")
+        chain = " → ".join(model.id for model in plan.chain)
+        found = plan.cascade
+        if found is not None and found.pays and found.first is not None:
+            chain = f"{found.first.id} (checked) → {chain}"
+        out.print(f"\nchain   {escape(chain)}")
     out.print(f"{'reason' if refused is None else 'refused'}  {escape(plan.reason)}")
     if assumed:
         out.print("\n[dim]Every provider is treated as having a key.[/dim]")

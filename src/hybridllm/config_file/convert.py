@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import fields
 
-from hybridllm.catalog.structs import Task, Tier
+from hybridllm.catalog.structs import Cascade, Task, Tier
 from hybridllm.config import (
     BatchConfig,
     BreakerConfig,
@@ -90,6 +90,15 @@ BOUNDS: dict[type[Struct], dict[str, tuple[float, float]]] = {
     ResponseCacheConfig: {"max_entry_bytes": _COUNT, "memory_bytes": (0, 10**12)},
     RoutingConfig: {"session_seconds": (0, 31_536_000), "max_sessions": _COUNT},
     Rule: {"min_input_tokens": (0, 10**12), "max_input_tokens": (0, 10**12)},
+    Cascade: {
+        "seconds": (POSITIVE, 60.0),
+        "samples": (2, 20),
+        "agree": (2, 20),
+        "scale": (2, 100),
+        "least": (1, 100),
+        "expected_pass": SHARE,
+        "prior_checks": (1, 1_000_000),
+    },
     Task: {"bar": SHARE, "output_tokens": _COUNT, "max_latency_ms": _COUNT},
 }
 """What a number may be, inclusive, by struct and field."""

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from hybridllm.catalog.structs import Catalog, Quality, Task, Tier
 from hybridllm.config import ProviderConfig, RoutingConfig, Rule
+from hybridllm.config_file.cascades import cascade
 from hybridllm.config_file.convert import SHARE, check_number, convert
 from hybridllm.config_file.document import Document, Documents, did_you_mean
 from hybridllm.config_file.lines import Path
@@ -132,7 +133,15 @@ def tasks(
             )
             for key in ("candidates", "fallbacks")
         }
-        made[name] = msgspec.structs.replace(said, **lists)
+        checked = None
+        if said.cascade is not None:
+            checked = cascade(
+                said.cascade,
+                lambda model, at: chat_model(catalog, model, at, documents),
+                documents,
+                (*path, "cascade"),
+            )
+        made[name] = msgspec.structs.replace(said, **lists, cascade=checked)
     return made
 
 

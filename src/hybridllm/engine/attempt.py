@@ -7,6 +7,7 @@ import time
 import msgspec
 
 from hybridllm.catalog.structs import Model, Usage
+from hybridllm.engine.beside import JUDGE
 from hybridllm.engine.call import Answer
 from hybridllm.engine.entry import Entry, Journal
 from hybridllm.engine.exchange import Outgoing, exchange, request_id_header
@@ -72,7 +73,7 @@ class _Ending:
             return
         now = time.monotonic()
         runtime.breakers.success(model.id, now)
-        if usage is not None:
+        if usage is not None and trip.role != JUDGE:
             runtime.sessions.put(trip.session, model, usage, now)
             if trip.caching is not None:
                 trip.caching.answered(model, usage, trip)

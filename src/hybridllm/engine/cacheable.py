@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import astuple
 
 from hybridllm.catalog.structs import Task
 from hybridllm.durations import seconds_of
@@ -97,6 +98,7 @@ def _fingerprint(task: Task, ecosystem: str | None) -> list[Any]:
         task.candidates,
         task.fallbacks,
         task.ecosystem or ecosystem,
+        None if task.cascade is None else astuple(task.cascade),
     ]
 
 

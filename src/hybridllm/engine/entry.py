@@ -30,6 +30,7 @@ class Entry:
     who hangs up in the middle of an end changes nothing."""
 
     __slots__ = (
+        "_held",
         "_journal",
         "_runtime",
         "_trip",
@@ -79,6 +80,7 @@ class Entry:
         self.closed = False
         self.outcome = ""
         self.usage = Usage()
+        self._held: Attempt | None = None
         if trip.kept:
             trip.entry = self
         facts = trip.facts
@@ -178,52 +180,70 @@ class Entry:
         rival = model if model.kind == "embedding" else runtime.baseline
         if answered and rival is not None:
             self.baseline = cost_of(rival, usage, self.day) or 0
-        self._journal.record(
-            Attempt(
-                request_id=trip.request_id,
-                attempt=self.attempt,
-                at=self.at,
-                key=trip.call.key,
-                tags=trip.call.tags,
-                task=trip.task.name,
-                task_source=trip.task_source,
-                tier=trip.task.tier,
-                requested=trip.facts.model,
-                provider=model.provider,
-                model=model.id,
-                account=self.account,
-                dialect_in=trip.call.dialect.name,
-                dialect_out=self.dialect_out,
-                stream=trip.facts.stream,
-                status=self.status,
-                outcome=outcome,
-                error_kind=error_kind,
-                answered=answered,
-                provider_request_id=self.provider_request_id,
-                input_tokens=usage.input_tokens,
-                cache_read_tokens=usage.cache_read_tokens,
-                cache_write_tokens=usage.cache_write_tokens,
-                cache_write_long_tokens=usage.cache_write_long_tokens,
-                output_tokens=usage.output_tokens,
-                reasoning_tokens=usage.reasoning_tokens,
-                cost=self.cost,
-                baseline=self.baseline,
-                baseline_model=rival.id if answered and rival is not None else "",
-                usage_estimated=estimated,
-                unpriced=cost is None,
-                batch=False,
-                first_token_us=self.first_token_us,
-                total_us=self.elapsed_us(),
-                reason=trip.plan.reason,
-                moved_from=_moved_from(trip, model),
-                text_bytes=trip.facts.text_bytes,
-                text_kind=trip.text_kind,
-                batch_gap=lever.batch_gap,
-                read_saved=lever.read_saved,
-                write_extra=lever.write_extra,
-                prefix_left=lever.prefix_left,
-            )
+        row = Attempt(
+            request_id=trip.request_id,
+            attempt=self.attempt,
+            at=self.at,
+            key=trip.call.key,
+            tags=trip.call.tags,
+            task=trip.task.name,
+            task_source=trip.task_source,
+            tier=trip.task.tier,
+            requested=trip.facts.model,
+            provider=model.provider,
+            model=model.id,
+            account=self.account,
+            dialect_in=trip.call.dialect.name,
+            dialect_out=self.dialect_out,
+            stream=trip.facts.stream,
+            status=self.status,
+            outcome=outcome,
+            error_kind=error_kind,
+            answered=answered,
+            provider_request_id=self.provider_request_id,
+            input_tokens=usage.input_tokens,
+            cache_read_tokens=usage.cache_read_tokens,
+            cache_write_tokens=usage.cache_write_tokens,
+            cache_write_long_tokens=usage.cache_write_long_tokens,
+            output_tokens=usage.output_tokens,
+            reasoning_tokens=usage.reasoning_tokens,
+            cost=self.cost,
+            baseline=self.baseline,
+            baseline_model=rival.id if answered and rival is not None else "",
+            usage_estimated=estimated,
+            unpriced=cost is None,
+            batch=False,
+            first_token_us=self.first_token_us,
+            total_us=self.elapsed_us(),
+            reason=trip.plan.reason,
+            moved_from=_moved_from(trip, model),
+            text_bytes=trip.facts.text_bytes,
+            text_kind=trip.text_kind,
+            batch_gap=lever.batch_gap,
+            read_saved=lever.read_saved,
+            write_extra=lever.write_extra,
+            prefix_left=lever.prefix_left,
+            role=trip.role,
         )
+        if trip.held is not None:
+            row.cascade_extra = self.cost
+            if answered:
+                self._held = row
+                trip.held.append(self)
+                return
+        self._journal.record(row)
+
+    def release(self, *, answered: bool, verdict: str = "", saved: int = 0, extra: int = 0) -> None:
+        """Journal the row that waited: `answered` says whether the caller got this reply, `verdict`
+        what its check said, `saved` and `extra` what the cascade did (`ledger.record`)."""
+        row, self._held = self._held, None
+        if row is None:
+            return
+        row.answered, row.verdict = answered, verdict
+        row.cascade_saved, row.cascade_extra = saved, extra
+        if not answered:
+            row.baseline, row.baseline_model = 0, ""
+        self._journal.record(row)
 
 
 def _moved_from(trip: Trip, model: Model) -> str:

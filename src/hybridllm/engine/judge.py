@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from hybridllm.catalog.structs import Model
 from hybridllm.errors import ErrorKind, ProviderError
 
 
@@ -70,3 +71,12 @@ def step_after(error: ProviderError) -> Step:
     if step is Step.RETRY and not error.retryable:
         return Step.NEXT_MODEL
     return step
+
+
+def least_context_after(error: ProviderError, model: Model, least: int) -> int:
+    """The context window that a model must exceed to be worth trying after `model` failed; it was
+    `least` before. Raises `error` where no other model would cure it."""
+    step = step_after(error)
+    if step is Step.HAND_BACK:
+        raise error
+    return model.context_window if step is Step.LARGER_CONTEXT else least

@@ -8,6 +8,7 @@ outlive the swap.
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import Mapping
 
@@ -15,8 +16,10 @@ from hybridllm.catalog.structs import Model
 from hybridllm.config import Config, ResolvedProvider
 from hybridllm.config_file import resolve_providers
 from hybridllm.engine.caching import prefixes_for
+from hybridllm.engine.checking import refuse_unusable
 from hybridllm.engine.explicit import Explicit
 from hybridllm.engine.learned import Learned
+from hybridllm.engine.passing import Passes
 from hybridllm.engine.prefixes import Prefixes
 from hybridllm.engine.repeats import Repeats
 from hybridllm.engine.sessions import Sessions
@@ -34,8 +37,9 @@ _BACKGROUND_SECONDS = 5.0
 
 
 class Runtime:
-    """One configuration in operation. `learned`, `sessions`, `prefixes`, `repeats` and `explicit`
-    may be handed on from a former one. `background` are tasks that no request waits for, `told` the
+    """One configuration in operation. `learned`, `sessions`, `prefixes`, `repeats`, `explicit`
+    and `passes` may be handed on from a former one; `sandbox` bounds how much code is tested at a
+    time. `background` are tasks that no request waits for, `told` the
     failures of theirs that are in the log already."""
 
     def __init__(
@@ -48,6 +52,7 @@ class Runtime:
         prefixes: Prefixes | None = None,
         repeats: Repeats | None = None,
         explicit: Explicit | None = None,
+        passes: Passes | None = None,
     ) -> None:
         self.config = config
         self.models: dict[str, Model] = config.catalog.models
@@ -65,6 +70,8 @@ class Runtime:
         self.prefixes = prefixes_for(config, prefixes)
         self.repeats = repeats or Repeats()
         self.explicit = explicit or Explicit()
+        self.passes = passes or Passes()
+        self.sandbox = asyncio.Semaphore(os.cpu_count() or 1)
         self.background: set[asyncio.Task[None]] = set()
         self.told: set[tuple[str, str]] = set()
         self.baseline = self.models.get(config.routing.baseline)
@@ -111,9 +118,14 @@ def usable_providers(config: Config) -> dict[str, ResolvedProvider]:
     return usable
 
 
-def open_runtime(config: Config, former: Runtime | None = None) -> Runtime:
-    """A Runtime for `config` and the environment's keys, with what `former` has learned. Raises
-    ConfigError."""
+def open_runtime(
+    config: Config, former: Runtime | None = None, passes: Passes | None = None
+) -> Runtime:
+    """A Runtime for `config` and the environment's keys, with what `former` has learned, and of
+    cascades with what `passes` knows besides. Raises ConfigError."""
+    refuse_unusable(config)
+    if former is not None:
+        passes = former.passes.adopt(passes)
     return Runtime(
         config,
         usable_providers(config),
@@ -122,6 +134,7 @@ def open_runtime(config: Config, former: Runtime | None = None) -> Runtime:
         prefixes=former.prefixes if former else None,
         repeats=former.repeats if former else None,
         explicit=former.explicit if former else None,
+        passes=passes,
     )
 
 

@@ -23,6 +23,7 @@ from hybridllm.catalog.structs import Usage
 from hybridllm.config_file import load_config
 from hybridllm.engine.call import Answer, Call, Pieces
 from hybridllm.engine.measured import measured_in, with_measured
+from hybridllm.engine.passing import passes_of
 from hybridllm.engine.response_cache import ResponseCache
 from hybridllm.engine.runtime import open_runtime
 from hybridllm.engine.way import Engine
@@ -55,7 +56,9 @@ _SHAPE = RequestShape()
 
 class Receipt(msgspec.Struct, kw_only=True):
     """How a call was served. `cost_usd` and `baseline_usd` (the same usage on the baseline model)
-    are exact dollars of the attempt that answered. `cached`: it was given again."""
+    are exact dollars of the attempt that answered. `cached`: it was given again. `cascade` says
+    what became of the task's cascade, "" where it was not gone through, and `checks_usd` what was
+    paid in it besides the attempt that answered."""
 
     request_id: str
     task: str
@@ -66,6 +69,8 @@ class Receipt(msgspec.Struct, kw_only=True):
     cost_usd: Decimal = Decimal(0)
     baseline_usd: Decimal = Decimal(0)
     cached: bool = False
+    cascade: str = ""
+    checks_usd: Decimal = Decimal(0)
 
 
 class ChatReply(Receipt, kw_only=True):
@@ -167,7 +172,8 @@ class Stack:
         if self._directory is not None:
             settings = msgspec.structs.replace(settings, directory=self._directory)
         found = await asyncio.to_thread(measured_in, store_url(settings), config)
-        runtime = open_runtime(with_measured(config, found))
+        passes = await asyncio.to_thread(passes_of, config, store_url(settings))
+        runtime = open_runtime(with_measured(config, found), passes=passes)
         ledger = Ledger(settings)
         ledger.on_learned = runtime.learned.calibrate
         ledger.open()
@@ -315,6 +321,8 @@ def _receipt(answer: Answer) -> Receipt:
         cost_usd=Decimal(found.get("x-hybridllm-cost-usd", "0")),
         baseline_usd=Decimal(found.get("x-hybridllm-baseline-usd", "0")),
         cached=found.get("x-hybridllm-cache") == "hit",
+        cascade=found.get("x-hybridllm-cascade", ""),
+        checks_usd=Decimal(found.get("x-hybridllm-checks-cost-usd", "0")),
     )
 
 

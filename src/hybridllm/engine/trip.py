@@ -29,10 +29,12 @@ class Trip:
         "dropped",
         "entry",
         "facts",
+        "held",
         "kept",
         "plan",
         "request_id",
         "requested",
+        "role",
         "session",
         "task",
         "task_source",
@@ -68,6 +70,11 @@ class Trip:
         """Whether the answer may be kept, to be given again."""
         self.entry: Entry | None = None
         """The latest attempt's, where the answer may be kept: to all others it would be a cycle."""
+        self.role = ""
+        """What its attempts are for in a cascade, as the ledger has it (`ledger.record`)."""
+        self.held: list[Entry] | None = None
+        """The answered attempts whose rows wait for what becomes of their answers; None: rows do
+        not wait."""
         self._conversation: Conversation | None = None
 
     @property

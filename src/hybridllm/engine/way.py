@@ -1,6 +1,7 @@
 """The way of a request, top to bottom: facts, task, plan, attempts along the chain, answer.
 
-    read the facts -> name the task -> plan a chain -> for each model of the chain:
+    read the facts -> name the task -> plan a chain -> (a cascade's cheap answer, checked) ->
+      for each model of the chain:
         prepare the body -> journal the intent -> send -> reply, priced and journalled
                                                        -> or an error: judge it, try on
 
@@ -11,13 +12,15 @@ from __future__ import annotations
 
 import time
 
-from hybridllm.catalog.structs import Model
+from hybridllm.catalog.structs import Model, Task
 from hybridllm.engine.attempt import attempt
 from hybridllm.engine.caching import caching_of
 from hybridllm.engine.call import Answer, Call, new_request_id
+from hybridllm.engine.cascading import cascaded
+from hybridllm.engine.checking import can_check
 from hybridllm.engine.continuing import continued
 from hybridllm.engine.entry import Journal
-from hybridllm.engine.judge import Step, step_after
+from hybridllm.engine.judge import least_context_after
 from hybridllm.engine.persist import persist
 from hybridllm.engine.refusal import refusal
 from hybridllm.engine.replaying import given_again
@@ -28,6 +31,7 @@ from hybridllm.engine.storing import storing_of
 from hybridllm.engine.trip import Trip
 from hybridllm.errors import ErrorKind, HybridError, ProviderError, RequestError
 from hybridllm.providers.keys import Key
+from hybridllm.quality.passing import Passing
 from hybridllm.routing import World, need_of
 from hybridllm.wire.dialect import DropPolicy, Facts, Inexpressible
 
@@ -101,6 +105,7 @@ def planned(runtime: Runtime, request_id: str, call: Call, facts: Facts) -> Trip
         warm_model=known.model if known and warm else None,
         warm_tokens=known.cached_tokens if known and warm else 0,
         prospect=caching.prospect if caching is not None else None,
+        passing=None if named.task.cascade is None else _passing(runtime, named.task, facts),
     )
     need = need_of(named, facts)
     need.batch = call.batch
@@ -124,6 +129,15 @@ def planned(runtime: Runtime, request_id: str, call: Call, facts: Facts) -> Trip
     )
 
 
+def _passing(runtime: Runtime, task: Task, facts: Facts) -> Passing | None:
+    """How often the check of the task's cascade passes; None for a request that it cannot check, or
+    that goes on from a reply which one provider keeps."""
+    cascade = task.cascade
+    if cascade is None or facts.previous is not None or not can_check(cascade, facts):
+        return None
+    return runtime.passes.of(task, time.time())
+
+
 def _refuse_embedder(model: Model) -> None:
     if model.kind == "embedding":
         raise RequestError(
@@ -142,12 +156,25 @@ class _Journey:
         self.trip = trip
 
     async def answer(self) -> Answer:
+        """The answer of the task's cascade, where one pays, else the first along the chain. Raises
+        as `_along`."""
+        trip, cascade, found = self.trip, self.trip.task.cascade, self.trip.plan.cascade
+        self.runtime.budget.request(time.monotonic())
+        if cascade is None or found is None or not found.pays or found.first is None:
+            return await self._along()
+        return await cascaded(self.runtime, trip, cascade, found.first, self._ask, self._along)
+
+    async def _ask(self, trip: Trip, model: Model) -> Answer | HybridError:
+        """As `_try_model`, for any trip that belongs to this one."""
+        if not self.runtime.breakers.allow(model.id, time.monotonic()):
+            return _all_resting([model])
+        return await _Journey(self.runtime, self.journal, trip)._try_model(model)
+
+    async def _along(self, last: HybridError | None = None, least_context: int = 0) -> Answer:
         """The first answer along the chain. Raises the last error when there is none, or at once
-        one that no other model would cure."""
+        one that no other model would cure. `last` is that of a model that was asked before,
+        `least_context` what it had, if it was too little."""
         runtime, chain = self.runtime, self.trip.plan.chain
-        runtime.budget.request(time.monotonic())
-        last: HybridError | None = None
-        least_context = 0
         for model in chain:
             if model.context_window <= least_context:
                 continue
@@ -157,23 +184,11 @@ class _Journey:
             if isinstance(result, Answer):
                 return result
             if isinstance(result, ProviderError):
-                step = step_after(result)
-                if step is Step.HAND_BACK:
-                    raise result
-                if step is Step.LARGER_CONTEXT:
-                    least_context = model.context_window
+                least_context = least_context_after(result, model, least_context)
             elif last is not None:
                 continue  # what one target cannot express says less than what another answered
             last = result
-        if last is None:
-            raise HybridError(
-                "Every model that could serve this request is resting after failures: "
-                + ", ".join(model.id for model in chain)
-                + ".",
-                kind=ErrorKind.UNAVAILABLE,
-                remedy="Try again in a few seconds, or add fallbacks of another provider.",
-            )
-        raise last
+        raise _all_resting(chain) if last is None else last
 
     async def _try_model(self, model: Model) -> Answer | HybridError:
         """Attempts with one model: other keys at once, retries after a wait as the budget allows.
@@ -199,6 +214,16 @@ class _Journey:
                 return result
             storing.whole()
         return await attempt(runtime, journal, trip, model, key, body)
+
+
+def _all_resting(chain: list[Model]) -> HybridError:
+    return HybridError(
+        "Every model that could serve this request is resting after failures: "
+        + ", ".join(model.id for model in chain)
+        + ".",
+        kind=ErrorKind.UNAVAILABLE,
+        remedy="Try again in a few seconds, or add fallbacks of another provider.",
+    )
 
 
 def prepare(runtime: Runtime, trip: Trip, model: Model) -> bytes:

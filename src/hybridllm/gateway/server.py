@@ -14,6 +14,7 @@ from hybridllm.access.gate import Gate, check_exposure
 from hybridllm.batching.lane import Lane
 from hybridllm.config import Config
 from hybridllm.config_file import load_config
+from hybridllm.engine.passing import passes_of
 from hybridllm.engine.response_cache import ResponseCache
 from hybridllm.engine.runtime import Runtime, open_runtime, usable_providers
 from hybridllm.engine.way import Engine
@@ -115,7 +116,8 @@ class Server:
         base = self._base = config
         measurer = self._measurer = Measurer(store_url(config.ledger))
         config = await asyncio.to_thread(measurer.read, base)
-        runtime = open_runtime(config)
+        passes = await asyncio.to_thread(passes_of, config, store_url(config.ledger))
+        runtime = open_runtime(config, passes=passes)
         ledger = Ledger(config.ledger)
         ledger.on_learned = runtime.learned.calibrate
         ledger.open()
@@ -175,7 +177,8 @@ class Server:
             config = base
             if self._measurer is not None:
                 config = await asyncio.to_thread(self._measurer.read, base)
-            runtime = open_runtime(config, old)
+            passes = await asyncio.to_thread(passes_of, config, store_url(old.config.ledger))
+            runtime = open_runtime(config, old, passes)
         except HybridError as e:
             log.error("The configuration is kept as it was: %s", e)
             return

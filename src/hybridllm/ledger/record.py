@@ -57,6 +57,12 @@ class Attempt(Struct, kw_only=True, tag="a", array_like=True):
     `prefix_left` what reading a repeated beginning from a cache would have saved. `cache_hit`: the
     gateway's own response cache answered; the usage is that of the stored answer, nothing was
     billed, and `hit_saved` is what it cost when it was made.
+
+    Of a cascade: `role` is `first` (the cheap model's attempts), `sample` (its further answers, for
+    comparison), `judge` or `escalated` (after the check failed), else "". `verdict` is what the
+    check said of a first answer: `passed`, `failed`, `unknown` (it could not be checked), "" for
+    all other rows. `cascade_saved` is what the answer that passed would have cost more on the model
+    that it spared, `cascade_extra` what was paid for checks and for answers that did not pass.
     """
 
     request_id: str
@@ -103,6 +109,10 @@ class Attempt(Struct, kw_only=True, tag="a", array_like=True):
     write_extra: int = 0
     hit_saved: int = 0
     prefix_left: int = 0
+    role: str = ""
+    verdict: str = ""
+    cascade_saved: int = 0
+    cascade_extra: int = 0
 
     def columns(self) -> dict[str, Any]:
         """The row by column name."""

@@ -30,6 +30,8 @@ _MONEY = (
     "write_extra",
     "hit_saved",
     "prefix_left",
+    "cascade_saved",
+    "cascade_extra",
 )
 _OUTCOME_COUNT = {"error": "errors", "cut": "cut", "cancelled": "cancelled", "unknown": "unknown"}
 
@@ -86,7 +88,7 @@ def storable(a: Attempt) -> Attempt:
     tokens = a.input_tokens | a.cache_read_tokens | a.cache_write_tokens
     tokens |= a.cache_write_long_tokens | a.output_tokens | a.reasoning_tokens
     money = a.cost | a.baseline | a.batch_gap | a.read_saved | a.write_extra
-    money |= a.hit_saved | a.prefix_left
+    money |= a.hit_saved | a.prefix_left | a.cascade_saved | a.cascade_extra
     if not tokens >> _TOKEN_BITS and not money >> 63:
         return a
     cut: dict[str, Any] = {
@@ -118,7 +120,8 @@ def _add(sums: dict[str, int], a: Attempt, first_models: Mapping[str, str]) -> N
     sums["attempts"] += 1
     if a.answered:
         sums["answered"] += 1
-        if a.attempt > 1 and first_models.get(a.request_id, a.model) != a.model:
+        # Who answers what did not pass a check stands in for nobody who failed.
+        if a.attempt > 1 and not a.role and first_models.get(a.request_id, a.model) != a.model:
             sums["fallbacks"] += 1
     else:
         sums["unanswered_cost"] += a.cost
@@ -152,6 +155,10 @@ def _add_levers(sums: dict[str, int], a: Attempt) -> None:
     sums["write_extra"] += a.write_extra
     sums["hit_saved"] += a.hit_saved
     sums["prefix_left"] += a.prefix_left
+    sums["checked"] += a.verdict in ("passed", "failed")
+    sums["passed"] += a.verdict == "passed"
+    sums["cascade_saved"] += a.cascade_saved
+    sums["cascade_extra"] += a.cascade_extra
 
 
 def _with_split_money(sums: dict[str, int]) -> dict[str, int]:

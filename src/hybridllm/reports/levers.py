@@ -26,9 +26,11 @@ class Levers(Struct, kw_only=True):
 
     Saved: `batch_saved` by `batched` attempts, which cost `batch_cost`; `read_saved` by reading
     from providers' prompt caches, of which `write_extra` was paid for writing to them; `hit_saved`
-    by `cache_hits` answers of the response cache. `saved` is all of it, net. Left: `batch_left` by
-    live answers of tasks that can wait, `prefix_left` by repeated beginnings that no cache served.
-    `could_wait` is what batches would have saved on live answers of tasks that do not say so.
+    by `cache_hits` answers of the response cache; `cascade_saved` by the `passed` of
+    `checked` cheap answers of cascades, of which `cascade_extra` was paid for checks and answers
+    that did not pass. `saved` is all of it, net. Left: `batch_left` by live answers of tasks that
+    can wait, `prefix_left` by repeated beginnings that no cache served. `could_wait` is what
+    batches would have saved on live answers of tasks that do not say so.
     """
 
     answered: int = 0
@@ -40,6 +42,10 @@ class Levers(Struct, kw_only=True):
     read_saved: int = 0
     write_extra: int = 0
     hit_saved: int = 0
+    checked: int = 0
+    passed: int = 0
+    cascade_saved: int = 0
+    cascade_extra: int = 0
     saved: int = 0
     batch_left: int = 0
     prefix_left: int = 0
@@ -100,6 +106,7 @@ def _task(name: str, totals: Totals, config: Config) -> TaskLevers:
     task = config.tasks.get(name)
     can_wait = task is not None and (task.can_wait or task.deadline is not None)
     net = totals.batch_saved + totals.read_saved - totals.write_extra + totals.hit_saved
+    net += totals.cascade_saved - totals.cascade_extra
     return TaskLevers(
         name,
         can_wait,
@@ -113,6 +120,10 @@ def _task(name: str, totals: Totals, config: Config) -> TaskLevers:
             read_saved=totals.read_saved,
             write_extra=totals.write_extra,
             hit_saved=totals.hit_saved,
+            checked=totals.checked,
+            passed=totals.passed,
+            cascade_saved=totals.cascade_saved,
+            cascade_extra=totals.cascade_extra,
             saved=net,
             batch_left=totals.batch_left if can_wait else 0,
             prefix_left=totals.prefix_left,

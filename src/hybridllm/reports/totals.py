@@ -34,6 +34,8 @@ class Totals(Struct, kw_only=True):
     unpriced: int = 0
     batched: int = 0
     cache_hits: int = 0
+    checked: int = 0
+    passed: int = 0
     input_tokens: int = 0
     cache_read_tokens: int = 0
     cache_write_tokens: int = 0
@@ -50,6 +52,8 @@ class Totals(Struct, kw_only=True):
     write_extra: int = 0
     hit_saved: int = 0
     prefix_left: int = 0
+    cascade_saved: int = 0
+    cascade_extra: int = 0
 
     @property
     def total_input_tokens(self) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec import Struct, field
 
 from hybridllm.catalog.structs import Model
+from hybridllm.routing.cascade import Cascading
 
 
 class Verdict(Struct, kw_only=True, frozen=True):
@@ -29,7 +30,9 @@ class Plan(Struct, kw_only=True):
 
     `reason` is one sentence for a person. `verdicts` are filled by `Router.explain` alone.
     `previous` is the id of the model that the conversation was with, None where it is new;
-    `moved_from` the same where the first of the chain is another.
+    `moved_from` the same where the first of the chain is another. `cascade` is what became of the
+    task's cascade, None where it has none; where it pays, its first model is asked before `chain`,
+    which then are those who answer what fails its check.
     """
 
     task: str
@@ -38,3 +41,4 @@ class Plan(Struct, kw_only=True):
     verdicts: list[Verdict] = field(default_factory=list)
     previous: str | None = None
     moved_from: str | None = None
+    cascade: Cascading | None = None

@@ -11,6 +11,7 @@ from hybridllm.config import Config
 from hybridllm.errors import RequestError
 from hybridllm.routing.caching import Mark
 from hybridllm.routing.candidates import Look, Tables
+from hybridllm.routing.cascade import cascading
 from hybridllm.routing.choice import chain_of, choose
 from hybridllm.routing.cost import DayPrices
 from hybridllm.routing.decision import Decision
@@ -20,7 +21,7 @@ from hybridllm.routing.need import Need
 from hybridllm.routing.plan import Plan, Verdict
 from hybridllm.routing.refusals import no_candidate, not_as_asked
 from hybridllm.routing.sheets import Sheets
-from hybridllm.routing.words import reason_of, verdict_of
+from hybridllm.routing.words import about, reason_of, verdict_of
 from hybridllm.routing.world import World
 
 MARKED = "anthropic"
@@ -67,13 +68,36 @@ class Router:
     def _planned(self, decision: Decision) -> Plan:
         if not decision.chain:
             raise self._refusal(decision)
-        return Plan(
+        plan = Plan(
             task=decision.need.task.name,
             chain=[look.candidate.model for look in decision.chain],
             reason=reason_of(decision),
             previous=decision.world.previous,
             moved_from=decision.moved_from,
         )
+        if decision.need.task.cascade is not None:
+            self._cascade(decision, plan)
+        return plan
+
+    def _cascade(self, decision: Decision, plan: Plan) -> None:
+        """Put the task's cascade before the chain, where it pays; say why, or why not."""
+        cascade = decision.need.task.cascade
+        judge = None if cascade is None else self._catalog.models.get(cascade.judge or "")
+        found = cascading(
+            decision,
+            lambda id: self._look_by_id(decision, id, ALL_CHECKS),
+            self._prices.on(decision.world.day),
+            judge,
+            about,
+        )
+        plan.cascade = found
+        if found is None:
+            return
+        if found.pays:
+            plan.chain = found.chain
+            plan.reason = f"{plan.task}: {found.words}"
+        else:
+            plan.reason += f"; {found.words}"
 
     def _decide(self, need: Need, world: World) -> Decision:
         table = self._tables[need.task.name]

@@ -16,7 +16,7 @@ _MICRODOLLAR = 10**6
 def reason_of(decision: Decision) -> str:
     """Why the first model of the chain is first, in one sentence."""
     first = decision.chain[0]
-    cost = f", {_about(first.expected)} expected" if first.expected is not None else ""
+    cost = f", {about(first.expected)} expected" if first.expected is not None else ""
     moved = decision.moved_from
     left = f"; moved from {_short(moved)}" if moved is not None else ""
     name = first.candidate.model.name
@@ -65,7 +65,7 @@ def _spared(decision: Decision) -> str:
     spared = decision.spared
     if spared is None or spared.expected is None:
         return ""
-    name, cost = spared.candidate.model.name, _about(spared.expected)
+    name, cost = spared.candidate.model.name, about(spared.expected)
     return f" ({name} is nominally cheaper, but would pay full price: {cost})"
 
 
@@ -182,7 +182,7 @@ def _short(id: str) -> str:
     return id.partition("/")[2] or id
 
 
-def _about(picodollars: int) -> str:
+def about(picodollars: int) -> str:
     """Dollars to the millionth, or exactly where that would be nothing."""
     near = (picodollars + _MICRODOLLAR // 2) // _MICRODOLLAR * _MICRODOLLAR
     return f"${dollars(near or picodollars)}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct, field
 
+from hybridllm.quality.passing import Passing
 from hybridllm.routing.caching import Prospect
 
 
@@ -19,7 +20,8 @@ class World(Struct, kw_only=True):
     so that any model's prompt cache holds them. `previous` is the model id that last answered this
     conversation; `warm_model` the one whose prompt cache still holds `warm_tokens` tokens of it.
     `prospect` is what is known of the input's prefixes: where they are warm, and how likely it is
-    that they are used again.
+    that they are used again. `passing` is how often the check of the task's cascade was seen to
+    pass; None: no cascade is looked for.
     """
 
     providers: frozenset[str]
@@ -33,3 +35,4 @@ class World(Struct, kw_only=True):
     warm_model: str | None = None
     warm_tokens: int = 0
     prospect: Prospect | None = None
+    passing: Passing | None = None

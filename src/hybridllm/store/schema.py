@@ -88,6 +88,11 @@ attempts = Table(
         Column(name, BigInteger, nullable=False, server_default="0")
         for name in ("batch_gap", "read_saved", "write_extra", "hit_saved", "prefix_left")
     ),
+    *(Column(name, Text, nullable=False, server_default="") for name in ("role", "verdict")),
+    *(
+        Column(name, BigInteger, nullable=False, server_default="0")
+        for name in ("cascade_saved", "cascade_extra")
+    ),
 )
 """A row an attempt. Its one index is the primary key, which is how requests are looked up: no
 report reads this table, and every further index would be paid for by every insert."""
@@ -105,6 +110,8 @@ HOURLY_COUNTS = (
     "unpriced",
     "batched",
     "cache_hits",
+    "checked",
+    "passed",
 )
 HOURLY_TOKENS = (
     "input_tokens",
@@ -125,6 +132,8 @@ HOURLY_MONEY = (
     "write_extra",
     "hit_saved",
     "prefix_left",
+    "cascade_saved",
+    "cascade_extra",
 )
 HOURLY_SUMS = (
     *HOURLY_COUNTS,
@@ -132,7 +141,12 @@ HOURLY_SUMS = (
     *(f"{name}_{part}" for name in HOURLY_MONEY for part in ("micro", "pico")),
 )
 
-_LATER = frozenset(HOURLY_SUMS[HOURLY_SUMS.index("batch_cost_micro") :]) | {"batched", "cache_hits"}
+_LATER = frozenset(HOURLY_SUMS[HOURLY_SUMS.index("batch_cost_micro") :]) | {
+    "batched",
+    "cache_hits",
+    "checked",
+    "passed",
+}
 """Columns that came later, and are zero for what was recorded before."""
 
 hourly = Table(
@@ -148,9 +162,11 @@ hourly = Table(
 """The sums of `attempts` by hour (Unix seconds of its start), task, provider, model and key.
 
 `errors`, `cut`, `cancelled` and `unknown` count outcomes. `fallbacks` are answered attempts by
-another model than the request's first attempt. `estimated` and `unpriced` count the flags.
+another model than the request's first attempt, but for those of a cascade. `estimated` and
+`unpriced` count the flags.
 `unanswered_cost` is the part of `cost` whose reply the caller never got. `batched` and `cache_hits`
-count those rows; the tokens of hits are no provider's, so they are not in the sums. `batch_cost`
+count those rows; the tokens of hits are no provider's, so they are not in the sums. `checked` are
+the first answers of cascades that were checked, `passed` those of them that passed. `batch_cost`
 and `batch_saved` are the `cost` and the `batch_gap` of batched rows, `batch_left` the `batch_gap`
 of whole answers that were not; the others are sums of the column of their name.
 """
