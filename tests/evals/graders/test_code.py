@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from hybridllm.checks import sandbox
 from hybridllm.checks.sandbox import Limits, Ran, run_python
 from hybridllm.errors import HybridError
-from hybridllm.evals import sandbox
 from hybridllm.evals.graders.registry import grader_of
 
 pytestmark = pytest.mark.skipif(
