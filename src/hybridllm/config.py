@@ -160,6 +160,20 @@ class DriftConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     window: int = 2_000
 
 
+class AlertsConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Who is told when something needs a person. `urls` are apprise's; `$NAME` in them is expanded
+    from the environment, so that no secret need stand in a file. `events` are those that are told;
+    a breaker that was open for `breaker_minutes` on end is one."""
+
+    urls: tuple[str, ...] = ()
+    events: tuple[Literal["degraded", "recovered", "breaker"], ...] = (
+        "degraded",
+        "recovered",
+        "breaker",
+    )
+    breaker_minutes: float = 10.0
+
+
 class BatchConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The asynchronous lane. `max_bytes` and `max_lines` bound a batch as a caller brings it.
 
@@ -256,6 +270,7 @@ class Config(Struct, frozen=True, kw_only=True):
     overhead: OverheadConfig = OverheadConfig()
     review: ReviewConfig = ReviewConfig()
     drift: DriftConfig = DriftConfig()
+    alerts: AlertsConfig = AlertsConfig()
     batch: BatchConfig = BatchConfig()
     response_cache: ResponseCacheConfig = ResponseCacheConfig()
     caching: CachingConfig = CachingConfig()
@@ -283,6 +298,7 @@ class ResolvedProvider(Struct, frozen=True, kw_only=True):
 
 
 __all__ = [
+    "AlertsConfig",
     "BatchConfig",
     "BreakerConfig",
     "CachingConfig",

@@ -15,6 +15,7 @@ from hybridllm.catalog.files import ModelFile, PriceFile, RatesFile, TierFile
 from hybridllm.catalog.structs import Cascade, Task
 from hybridllm.cli.cost import cost
 from hybridllm.config import (
+    AlertsConfig,
     BatchConfig,
     BreakerConfig,
     CachingConfig,
@@ -61,6 +62,7 @@ SECTIONS: dict[str, type[Struct]] = {
     "## `[overhead]`": OverheadConfig,
     "## `[review]`": ReviewConfig,
     "## `[drift]`": DriftConfig,
+    "## `[alerts]`": AlertsConfig,
     "## `[batch]`": BatchConfig,
     "## `[caching]`": CachingConfig,
     "## `[response_cache]`": ResponseCacheConfig,

@@ -30,6 +30,7 @@ COMMANDS = (
 BATCHES = ("run", "list", "show", "cancel")
 EVALS = ("run", "grade", "agree", "convert", "curve")
 TASKS = ("train",)
+ALERTS = ("test", "list")
 REPORTS = ("spend", "savings", "impact", "levers")
 
 
@@ -60,12 +61,15 @@ def build(*, listing: bool = False) -> App:
     program.command(evals)
     tasks = App(name="tasks", help="What names the task of a request.")
     program.command(tasks)
+    alerts = App(name="alerts", help="Who is told when something needs a person.")
+    program.command(alerts)
     groups = (
         (program, "", COMMANDS),
         (report, "report_", REPORTS),
         (batch, "batch_", BATCHES),
         (evals, "eval_", EVALS),
         (tasks, "tasks_", TASKS),
+        (alerts, "alerts_", ALERTS),
     )
     for group, prefix, names in groups:
         for name in names:
@@ -80,7 +84,7 @@ app = build()
 
 def main() -> None:
     """The console script. Errors that we raise on purpose end in one line and exit status 2."""
-    listing = set(sys.argv[1:]) <= {"report", "batch", "eval", "tasks", "--help", "-h"}
+    listing = set(sys.argv[1:]) <= {"report", "batch", "eval", "tasks", "alerts", "--help", "-h"}
     try:
         (build(listing=True) if listing else app)()
     except HybridError as e:

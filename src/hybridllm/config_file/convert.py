@@ -12,6 +12,7 @@ from msgspec.structs import fields
 
 from hybridllm.catalog.structs import Cascade, Task, Tier
 from hybridllm.config import (
+    AlertsConfig,
     BatchConfig,
     BreakerConfig,
     Deadlines,
@@ -75,6 +76,7 @@ BOUNDS: dict[type[Struct], dict[str, tuple[float, float]]] = {
         "target_percent": (0, 100),
     },
     ReviewConfig: {"every_days": (0, 3660)},
+    AlertsConfig: {"breaker_minutes": (POSITIVE, 100_000)},
     BatchConfig: {
         **dict.fromkeys(("max_bytes", "max_lines", "job_bytes"), _COUNT),
         "job_lines": (1, 50_000),

@@ -11,6 +11,7 @@ from typing import Any
 from hybridllm.catalog.load import SNAPSHOTS, load_catalog
 from hybridllm.catalog.structs import Catalog
 from hybridllm.config import (
+    AlertsConfig,
     BatchConfig,
     BreakerConfig,
     CachingConfig,
@@ -50,6 +51,7 @@ KEYS = (
     "overhead",
     "review",
     "drift",
+    "alerts",
     "batch",
     "response_cache",
     "caching",
@@ -140,6 +142,7 @@ def _merge(name: str, preset: Document, file: Document, path: str | None) -> Con
         overhead=_overhead(section("overhead"), documents),
         review=convert(ReviewConfig, section("review"), ("review",), documents),
         drift=_drift(section("drift"), documents),
+        alerts=_alerts(section("alerts"), documents),
         batch=convert(BatchConfig, section("batch"), ("batch",), documents),
         response_cache=convert(
             ResponseCacheConfig, section("response_cache"), ("response_cache",), documents
@@ -175,6 +178,19 @@ def _drift(section: dict[str, Any], documents: Documents) -> DriftConfig:
         raise documents.error(
             ("drift", "margin"), f"{made.margin:g} is no share.", "Write one between 0 and 1: 0.02."
         )
+    return made
+
+
+def _alerts(section: dict[str, Any], documents: Documents) -> AlertsConfig:
+    made = convert(AlertsConfig, section, ("alerts",), documents)
+    for at, url in enumerate(made.urls):
+        if "://" not in url and not url.startswith("$"):
+            # Not shown: it may be a secret that was pasted here.
+            raise documents.error(
+                ("alerts", "urls", at),
+                "This is neither a URL nor a variable.",
+                'Write apprise\'s URL of the service, or a variable that holds it: "$SLACK_URL".',
+            )
     return made
 
 

@@ -10,6 +10,7 @@ from threading import Event, Lock, Thread
 from hybridllm.config import Config, DriftConfig
 from hybridllm.engine.measured import Watched, with_measured
 from hybridllm.engine.runtime import Runtime
+from hybridllm.gateway.alerting import Alerts
 from hybridllm.quality.decline import Decline
 from hybridllm.routing import Router
 
@@ -21,16 +22,17 @@ class Measurer:
     """Looks into the ledger's store every few seconds, in a thread of its own, where it also works
     out the bounds. Where scores were added, from whichever process, the event loop then puts a
     router that knows of them in the place of the former, which takes it a millisecond. A model that
-    became worse, or is well again, is told of in the log. What goes wrong is logged once, and
-    routing stays as it was."""
+    became worse, or is well again, is told of. What goes wrong is logged once, and routing stays as
+    it was."""
 
-    def __init__(self, store: str) -> None:
+    def __init__(self, store: str, alerts: Alerts) -> None:
         self._watched = Watched(store)
+        self._alerts = alerts
         self._ended = Event()
         self._thread: Thread | None = None
         self._failed = False
         self._settings = DriftConfig()
-        self._told: dict[tuple[str, str], Decline] = {}
+        self._told: set[str] | None = None
         self._looking = Lock()
 
     def read(self, config: Config) -> Config:
@@ -76,14 +78,19 @@ class Measurer:
         return changed
 
     def _tell(self, declines: list[Decline]) -> None:
-        """Say once of each model that it is degraded, and once that it is so no longer."""
-        now = {(one.task, one.model): one for one in declines}
-        for (task, model), one in now.items():
-            if (task, model) not in self._told:
-                _log.warning("%s at %s is %s.", model, task, one.words)
-        for task, model in self._told.keys() - now.keys():
-            _log.warning("%s at %s is no longer degraded.", model, task)
-        self._told = now
+        """Say once of each model that it is degraded, and once that it is so no longer: also of one
+        that was well again while nobody looked. Another process may look a little earlier or later;
+        so only what changed before the eyes of this one is told."""
+        now = {f"{one.model} at {one.task}": one for one in declines}
+        if self._told is None:
+            self._told = set(self._alerts.still("degraded", ("degraded", "recovered")))
+        for subject in now.keys() - self._told:
+            text = f"{subject} is {now[subject].words}."
+            self._alerts.changed("degraded", "", subject, text)
+        for subject in self._told - now.keys():
+            text = f"{subject} is no longer degraded."
+            self._alerts.changed("recovered", "degraded", subject, text)
+        self._told = set(now)
 
     def _put(self, base: Config, runtime: Runtime) -> None:
         config = with_measured(base, self._watched.found)

@@ -19,9 +19,11 @@ from hybridllm.engine.response_cache import ResponseCache
 from hybridllm.engine.runtime import Runtime, open_runtime, usable_providers
 from hybridllm.engine.way import Engine
 from hybridllm.errors import HybridError
+from hybridllm.gateway.alerting import Alerts
 from hybridllm.gateway.app import Gateway
 from hybridllm.gateway.endpoint import Service
 from hybridllm.gateway.measuring import Measurer
+from hybridllm.gateway.notifying import targets_of
 from hybridllm.gateway.request import Receive, Scope, Send
 from hybridllm.gateway.reviewing import Reviewer
 from hybridllm.ledger import Ledger
@@ -74,6 +76,7 @@ def check(config: Config) -> list[str]:
     """The names of the providers that can be called. Raises ConfigError where the server could not
     serve with this configuration."""
     secret_of(config)
+    targets_of(config)
     return list(usable_providers(config))
 
 
@@ -87,6 +90,7 @@ class Server:
         self._reviewer: Reviewer | None = None
         self._base: Config | None = None
         self._measurer: Measurer | None = None
+        self._alerts: Alerts | None = None
         self._lane: Lane | None = None
         self._retired: set[asyncio.Task[None]] = set()
 
@@ -114,7 +118,9 @@ class Server:
         config = read(self._options)
         gate = Gate(secret_of(config), config.server.key_env)
         base = self._base = config
-        measurer = self._measurer = Measurer(store_url(config.ledger))
+        alerts = self._alerts = Alerts(store_url(config.ledger))
+        await asyncio.to_thread(alerts.use, config)
+        measurer = self._measurer = Measurer(store_url(config.ledger), alerts)
         config = await asyncio.to_thread(measurer.read, base)
         passes = await asyncio.to_thread(passes_of, config, store_url(config.ledger))
         runtime = open_runtime(config, passes=passes)
@@ -134,6 +140,7 @@ class Server:
         self._reviewer = Reviewer(lambda: engine.runtime.config, store_url(config.ledger))
         self._reviewer.start()
         measurer.start(lambda: self._base or base, lambda: engine.runtime)
+        alerts.start(lambda: engine.runtime)
         loop = asyncio.get_running_loop()
         with suppress(NotImplementedError, RuntimeError):  # not on Windows, nor off the main thread
             loop.add_signal_handler(signal.SIGHUP, self._hangup)
@@ -148,6 +155,8 @@ class Server:
             await asyncio.to_thread(self._reviewer.stop)
         if self._measurer is not None:
             await asyncio.to_thread(self._measurer.stop)
+        if self._alerts is not None:
+            await self._alerts.stop()
         if self._gateway is not None:
             service = self._gateway.service
             await service.webhooks.stop()
@@ -177,6 +186,8 @@ class Server:
             config = base
             if self._measurer is not None:
                 config = await asyncio.to_thread(self._measurer.read, base)
+            if self._alerts is not None:
+                await asyncio.to_thread(self._alerts.use, base)
             passes = await asyncio.to_thread(passes_of, config, store_url(old.config.ledger))
             runtime = open_runtime(config, old, passes)
         except HybridError as e:

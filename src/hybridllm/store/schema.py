@@ -456,6 +456,26 @@ feedback = Table(
 """What callers said of answers: `score` in millionths, `at` in Unix microseconds. The score itself
 counts in `scores`."""
 
+alerts = Table(
+    "alerts",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("target", Text, primary_key=True),
+    _text("event"),
+    _text("subject"),
+    _text("text"),
+    _text("state"),
+    _integer("at"),
+    _integer("attempts"),
+    _integer("next_at"),
+    Index("alerts_by_subject", "subject", "at"),
+    Index("alerts_by_time", "state", "next_at"),
+)
+"""What people were told: a row for each `target`, and one for the log, whose target is "". `id`
+names what happened, the same to whoever notices it; `subject` is what it happened to. `state` is
+`due` (to be delivered at `next_at`), `told` or `given_up`. Times are Unix microseconds. A target is
+named by its place or variable: its URL, which may hold a secret, is not kept."""
+
 
 def split(picodollars: int) -> tuple[int, int]:
     """(micro, pico) of an amount."""
