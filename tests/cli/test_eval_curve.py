@@ -36,14 +36,23 @@ def test_every_router_gets_its_figures(files, capsys):
     run(files, "--json")
     said = json.loads(capsys.readouterr().out)
     assert (said["samples"], said["weak"], said["strong"]) == (60, 0.5, 1.0)
-    assert set(said["routers"]) == {"random", "longest", "ours", "oracle"}
+    cascades = {"cascade, oracle check", "cascade, check", "cascade, check and ours"}
+    assert set(said["routers"]) == {"random", "longest", "ours", "oracle"} | cascades
+    held = said["routers"]["cascade, oracle check"]["held_out"]
+    assert held["pgr"] >= 0.8 and held["cost"] == pytest.approx(0.05 + held["share"])
     assert said["routers"]["oracle"]["apgr"] == pytest.approx(0.75)
     assert said["routers"]["ours"]["apgr"] > said["routers"]["random"]["apgr"]
     run(files)
-    assert "always small 0.500, always large 1.000" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "always small 0.500, always large 1.000" in printed
+    assert "A threshold chosen on other samples, to recover 80% of the gap" in printed
 
 
 def test_mistakes_are_told(files):
+    with pytest.raises(RequestError, match="catches 2 is no share"):
+        run(files, "--catches", "2")
+    with pytest.raises(RequestError, match="check-cost -1 is out of range"):
+        run(files, "--check-cost=-1")
     with pytest.raises(RequestError, match="no scores of tiny"):
         run(files, weak="tiny")
     files[0].write_bytes(gzip.compress(b"a,b\n1,2\n"))

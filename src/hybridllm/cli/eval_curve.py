@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 from decimal import Decimal, InvalidOperation
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,7 +16,8 @@ from msgspec import structs
 
 from hybridllm.cli.output import print_json
 from hybridllm.errors import RequestError
-from hybridllm.evals.curve import Outcome, Worth, chance, longest, oracle, worth
+from hybridllm.evals.curve import Outcome, chance, longest, oracle, worth
+from hybridllm.evals.curve_cascade import GOAL, Check, cascades
 from hybridllm.evals.predicted import predicted
 from hybridllm.money import PICODOLLARS
 
@@ -30,6 +32,9 @@ def curve(
     weak: str,
     strong: str,
     seed: int = 1,
+    catches: float = 0.8,
+    alarms: float = 0.1,
+    check_cost: float = 0.0,
     json: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:
     """Compare routers between a weak and a strong model over outcomes that were recorded.
@@ -40,7 +45,10 @@ def curve(
 
     Routers: a random mix; the longest prompts to the strong model; ours, which predicts from the
     request where the strong model gains, each sample by weights trained on other samples; and the
-    oracle, which knows. APGR, CPT(50%), CPT(80%) and AIQ are RouteLLM's and RouterBench's figures.
+    oracle, which knows. Cascades ask the weak model first, check its answer, and escalate: by an
+    oracle check, which sees how good the answer is, by a check of the error rates given, and by
+    that and our prediction. APGR, CPT(50%), CPT(80%) and AIQ are RouteLLM's and RouterBench's
+    figures.
 
     Parameters
     ----------
@@ -51,35 +59,70 @@ def curve(
     weak, strong
         The models, as `data` names them.
     seed
-        Of the random mix and of the folds.
+        Of the random mix, the simulated check and the folds.
+    catches
+        The share of the weak model's bad answers that a cascade's check fails.
+    alarms
+        The share of its good answers that the check fails.
+    check_cost
+        What a check costs, in weak answers: 0 for code, 2 for two further samples.
     json
         Print one JSON document.
     """
+    check = _check(catches, alarms, check_cost)
     outcomes = _outcomes(data, prompts, weak, strong)
+    gain = cache(lambda: _gain(outcomes, seed))
     found = {
         "random": worth(outcomes, chance(outcomes, seed)),
         "longest": worth(outcomes, longest(outcomes)),
-        "ours": _ours(outcomes, seed),
+        "ours": worth(outcomes, gain()),
         "oracle": worth(outcomes, oracle(outcomes)),
     }
+    lines = cascades(outcomes, check, gain, seed)
+    found |= {name: one for name, (one, _) in lines.items()}
     points = found["oracle"].points
     ends = {"samples": len(outcomes), "weak": points[0][1], "strong": points[-1][1]}
     if json:
-        print_json({**ends, "routers": {name: structs.asdict(one) for name, one in found.items()}})
+        routers = {name: structs.asdict(one) for name, one in found.items()}
+        for name, (_, held) in lines.items():
+            routers[name]["held_out"] = structs.asdict(held)
+        print_json({**ends, "routers": routers})
         return
     print(
         f"{len(outcomes):,} samples: always {weak} {ends['weak']:.3f}, "
         f"always {strong} {ends['strong']:.3f}\n"
     )
-    print(f"{'router':10}{'APGR':>8}{'CPT 50%':>9}{'CPT 80%':>9}{'AIQ':>8}")
+    print(f"{'router':24}{'APGR':>8}{'CPT 50%':>9}{'CPT 80%':>9}{'AIQ':>8}")
     for name, one in found.items():
         cells = [_share(one.cpt50), _share(one.cpt80)]
-        print(f"{name:10}{_number(one.apgr):>8}{cells[0]:>9}{cells[1]:>9}{_number(one.aiq):>8}")
+        print(f"{name:24}{_number(one.apgr):>8}{cells[0]:>9}{cells[1]:>9}{_number(one.aiq):>8}")
+
+    print(f"\nA threshold chosen on other samples, to recover {GOAL:.0%} of the gap:")
+    for name, (_, held) in lines.items():
+        cost = "" if held.cost is None else f", at {held.cost:.0%} of always-strong's cost"
+        print(f"{name:24}{_share(held.pgr)} with {held.share:.0%} strong calls{cost}")
 
 
-def _ours(outcomes: list[Outcome], seed: int) -> Worth:
+def _check(catches: float, alarms: float, cost: float) -> Check:
+    for name, value in (("catches", catches), ("alarms", alarms)):
+        if not 0 <= value <= 1:
+            raise RequestError(
+                f"--{name} {value:g} is no share.",
+                field=f"--{name}",
+                remedy="Give one between 0 and 1.",
+            )
+    if not 0 <= cost <= 1000:
+        raise RequestError(
+            f"--check-cost {cost:g} is out of range.",
+            field="--check-cost",
+            remedy="Give it in weak answers, from 0 to 1,000.",
+        )
+    return Check(catches=catches, alarms=alarms, cost=cost)
+
+
+def _gain(outcomes: list[Outcome], seed: int) -> list[float]:
     try:
-        return worth(outcomes, predicted(outcomes, seed))
+        return predicted(outcomes, seed)
     except ImportError:
         raise RequestError(
             "Training needs numpy.", remedy="Run: pip install 'hybridllm[train]'"

@@ -89,12 +89,18 @@ def _aiq(outcomes: Sequence[Outcome], order: list[int]) -> float | None:
         cost += (one.strong_cost or 0) - (one.weak_cost or 0)
         quality += one.strong - one.weak
         points.append((cost, quality))
+    height = mean_height(points)
+    return None if height is None else height / len(outcomes)
+
+
+def mean_height(points: list[tuple[int, float]]) -> float | None:
+    """The mean quality over cost of the hull of (cost, quality); None where there is one cost."""
     hull = _hull(points)
     width = hull[-1][0] - hull[0][0]
     if width <= 0:
         return None
     area = sum((right[0] - left[0]) * (left[1] + right[1]) / 2 for left, right in pairwise(hull))
-    return area / width / len(outcomes)
+    return area / width
 
 
 def _hull(points: list[tuple[int, float]]) -> list[tuple[int, float]]:
