@@ -11,6 +11,7 @@ from typing import Literal
 
 from msgspec import Struct, field
 
+from hybridllm.catalog.prompts import Variant
 from hybridllm.catalog.structs import Catalog, Model, ProviderSpec, Quality, Task, Tier
 
 
@@ -274,6 +275,8 @@ class Config(Struct, frozen=True, kw_only=True):
     batch: BatchConfig = BatchConfig()
     response_cache: ResponseCacheConfig = ResponseCacheConfig()
     caching: CachingConfig = CachingConfig()
+    variants: dict[str, dict[str, Variant]] = field(default_factory=dict)
+    """Variants of prompts, by task and there by model id or provider."""
     path: str | None = None
 
 

@@ -45,7 +45,7 @@ def attempt_row(
     if usage is None and outcome.ending == "answered":
         rate = model.tokens_per_kbyte if model is not None else 250
         usage = Usage(
-            input_tokens=(note.text_bytes * rate + 999) // 1000,
+            input_tokens=((note.text_bytes + note.added) * rate + 999) // 1000,
             output_tokens=(ending.output_bytes * rate + 999) // 1000,
         )
     priced = usage or Usage()
@@ -89,9 +89,10 @@ def attempt_row(
         total_us=max(0, job.ended_at - job.submitted_at),
         reason=note.reason,
         moved_from="",
-        text_bytes=note.text_bytes,
+        text_bytes=note.text_bytes + note.added,
         text_kind=note.text_kind,
         batch_gap=0 if lever is None else lever.batch_gap,
         read_saved=0 if lever is None else lever.read_saved,
         write_extra=0 if lever is None else lever.write_extra,
+        variant=note.prompt,
     )

@@ -8,6 +8,8 @@ from secrets import token_hex
 import msgspec
 from msgspec import Struct
 
+from hybridllm.catalog.prompts import Variant
+
 PREFIXES = {"openai": "batch_", "anthropic": "msgbatch_", "google": ""}
 """How each API's batches are named."""
 _KINDS = {"deferred": "deferred_", "run": "run_"}
@@ -18,7 +20,9 @@ class Note(Struct, array_like=True, kw_only=True):
     """What was found out of a line when it came: its caller's key and tags, its task and how that
     is known, what it asked for (`asked` as it said it, `requested` the id of a model named), the
     ids of the models that can serve it, the first to be tried first, and why. `dialect` and `shape`
-    say how its body is read, `header` is the task named beside it."""
+    say how its body is read, `header` is the task named beside it. `variant` is
+    the prompt's variant that the line brought, `prompt` the label of the one that it was last sent
+    with, which `added` so many bytes of text."""
 
     key: str
     tags: str
@@ -34,6 +38,9 @@ class Note(Struct, array_like=True, kw_only=True):
     reason: str
     text_bytes: int
     text_kind: str
+    variant: Variant | None = None
+    prompt: str = ""
+    added: int = 0
 
 
 _encode = msgspec.msgpack.Encoder().encode

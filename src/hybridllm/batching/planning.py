@@ -75,6 +75,7 @@ def _call_of(new: NewBatch, line: NewLine) -> Call:
         task=line.task or None,
         tags=line.tags,
         batch=True,
+        variant=line.variant,
     )
 
 
@@ -94,6 +95,7 @@ def _note(call: Call, trip: Trip | None, chain: list[str]) -> Note:
         reason=trip.plan.reason if trip else "",
         text_bytes=trip.facts.text_bytes if trip else 0,
         text_kind=trip.text_kind if trip else "",
+        variant=call.variant,
     )
 
 
@@ -129,6 +131,7 @@ def call_of(line: LineRow, body: bytes, *, batch: bool) -> Call:
         task=note.header or None,
         tags=note.tags,
         batch=batch,
+        variant=note.variant,
     )
 
 

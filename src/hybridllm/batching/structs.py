@@ -6,6 +6,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from hybridllm.catalog.prompts import Variant
+
 BatchState = Literal["open", "cancelling", "ended"]
 
 
@@ -31,12 +33,14 @@ class NewBatch(Struct, kw_only=True):
 
 class NewLine(Struct, kw_only=True):
     """One request: its name, unique in the batch, and its body in the batch's dialect. `task` is a
-    label given beside the body, "" else; `tags` a JSON object's text or ""."""
+    label given beside the body, "" else; `tags` a JSON object's text or "". `variant` is the
+    prompt's variant that it gets whichever model is chosen, instead of the configuration's."""
 
     custom_id: str
     body: bytes
     task: str = ""
     tags: str = ""
+    variant: Variant | None = None
 
 
 class Batch(Struct, kw_only=True):

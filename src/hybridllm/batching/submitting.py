@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 from hybridllm.batching import states
 from hybridllm.batching.desk import Desk, credential_of, now_us
 from hybridllm.batching.ending import elsewhere, log
-from hybridllm.batching.notes import custom_id, new_job_id, note_of, request_id
+from hybridllm.batching.notes import custom_id, new_job_id, note_of, packed, request_id
 from hybridllm.batching.planning import LIVE, trip_of
 from hybridllm.batching.timing import US, rest_seconds, taken
 from hybridllm.catalog.structs import Model
@@ -40,10 +40,12 @@ _AT_WORK = ("claimed", "doubtful", "submitted")
 
 
 class Prepared(Struct):
-    """What a job's lines are to the provider, and the lines that cannot be said to it."""
+    """What a job's lines are to the provider, the lines that cannot be said to it, and those whose
+    note has changed: with which variant of the prompt they are sent."""
 
     ready: list[Ready]
     unsaid: list[LineRow]
+    noted: list[LineRow]
 
 
 class Submitter:
@@ -139,6 +141,8 @@ class Submitter:
             job = left
         if not prepared.ready:
             return
+        if prepared.noted:
+            await desk.write("noted", partial(sql.put_notes, rows=prepared.noted))
         desk.check_lease()
         desk.step("before submitting")
         try:
@@ -213,14 +217,19 @@ def _prepared(
         batch: batches_sql.request_bodies(connection, batch, wanted)
         for batch, wanted in places.items()
     }
-    prepared = Prepared([], [])
+    prepared = Prepared([], [], [])
     for line in lines:
         body = bodies[line.batch].pop(line.place)
         try:
-            said = prepare(runtime, trip_of(runtime, line, body), model)
+            trip = trip_of(runtime, line, body)
+            said = prepare(runtime, trip, model)
         except HybridError:
             prepared.unsaid.append(line)
             continue
+        note = note_of(line.note)
+        if note.prompt != trip.variant or note.added != trip.added:
+            note.prompt, note.added = trip.variant, trip.added
+            prepared.noted.append(line._replace(note=packed(note)))
         name = custom_id(request_id(line.batch, line.place), line.attempts)
         prepared.ready.append(Ready(name, said))
     return prepared

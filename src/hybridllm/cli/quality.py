@@ -12,6 +12,7 @@ from cyclopts import Parameter
 from msgspec import Struct
 from rich.text import Text
 
+from hybridllm.catalog.prompts import label_for
 from hybridllm.catalog.structs import Quality, Task
 from hybridllm.cli.output import dollars, print_csv, print_json
 from hybridllm.cli.tables import console, table
@@ -121,7 +122,8 @@ def rows_of(config: Config, found: Measured, now: float, only: str | None = None
         if only is None or name == only:
             for model, variant in _of_task(config, task, cells):
                 key = (name, model, variant)
-                in_force = known.find(model, task) if not variant else None
+                applied = label_for(config.variants, name, model)
+                in_force = known.find(model, task) if variant == applied else None
                 made.append(_row(task, key, in_force, cells.get(key), near.get(key, 0), now))
     return made
 
@@ -130,7 +132,8 @@ def _of_task(
     config: Config, task: Task, cells: Iterable[tuple[str, str, str]]
 ) -> list[tuple[str, str]]:
     names = config.catalog.names
-    listed = [(names.get(id, id), "") for id in (*task.candidates, *task.fallbacks)]
+    ids = [names.get(id, id) for id in (*task.candidates, *task.fallbacks)]
+    listed = [(id, label_for(config.variants, task.name, id)) for id in ids]
     measured = [(model, variant) for name, model, variant in cells if name == task.name]
     return list(dict.fromkeys([*listed, *measured]))
 

@@ -154,6 +154,7 @@ def _document(plan: Plan) -> dict[str, Any]:
                 "expected_usd": None if verdict.expected is None else dollars(verdict.expected),
                 "nominal_usd": None if verdict.nominal is None else dollars(verdict.nominal),
                 "cached_tokens": verdict.cached,
+                "variant": verdict.variant,
             }
             for verdict in plan.verdicts
         ],
@@ -186,6 +187,9 @@ def _show(plan: Plan, named: Named, refused: RequestError | None, assumed: bool)
     if warm:
         table.add_column("cached", justify="right", no_wrap=True)
         table.add_column("nominal", justify="right", no_wrap=True)
+    varied = any(verdict.variant for verdict in plan.verdicts)
+    if varied:
+        table.add_column("prompt", no_wrap=True)
     table.add_column("why")
     for verdict in plan.verdicts:
         expected = "" if verdict.expected is None else f"${dollars(verdict.expected)}"
@@ -194,6 +198,8 @@ def _show(plan: Plan, named: Named, refused: RequestError | None, assumed: bool)
         if warm:
             nominal = "" if verdict.nominal is None else f"${dollars(verdict.nominal)}"
             cells += [f"{verdict.cached:,}" if verdict.cached else "", nominal]
+        if varied:
+            cells.append(escape(verdict.variant) or "[dim]as it comes[/dim]")
         table.add_row(*cells, escape(verdict.why))
     out.print(table)
     if refused is None:

@@ -32,6 +32,7 @@ from hybridllm.config_file.document import Document, Documents, did_you_mean, pa
 from hybridllm.config_file.models import with_file_models
 from hybridllm.config_file.providers import check_providers
 from hybridllm.config_file.tasks import Names, qualities, rules, tasks, tier_tasks
+from hybridllm.config_file.variants import variants
 from hybridllm.errors import ConfigError
 
 PRESETS = ("default", "guide")
@@ -61,6 +62,7 @@ KEYS = (
     "tasks",
     "quality",
     "rules",
+    "prompts",
 )
 """What may stand at the top of a file."""
 
@@ -114,7 +116,7 @@ def _merge(name: str, preset: Document, file: Document, path: str | None) -> Con
     check_providers(providers, catalog, documents)
     catalog = with_file_models(catalog, section("models"), providers, documents)
     made = tasks(section("tasks"), catalog, providers, documents)
-    names = Names(catalog, made)
+    names = Names(catalog, made, providers)
     routing = convert(RoutingConfig, section("routing"), ("routing",), documents)
     names.check_routing(routing, providers, documents)
     caching = convert(CachingConfig, section("caching"), ("caching",), documents)
@@ -148,6 +150,7 @@ def _merge(name: str, preset: Document, file: Document, path: str | None) -> Con
             ResponseCacheConfig, section("response_cache"), ("response_cache",), documents
         ),
         caching=caching,
+        variants=variants(section("prompts"), names, path, documents),
         path=path,
     )
 
@@ -205,7 +208,7 @@ def _catalog(preset: Document, file: Document, documents: Documents) -> Catalog:
     return load_catalog(snapshot)
 
 
-TABLES_OF_TABLES = frozenset({"providers", "models", "tasks"})
+TABLES_OF_TABLES = frozenset({"providers", "models", "tasks", "prompts"})
 """Sections whose tables merge key by key; in others a key that is said again is replaced."""
 
 

@@ -35,9 +35,15 @@ class SaidQuality(Struct, frozen=True, kw_only=True):
 class Names:
     """What other parts of the configuration may refer to."""
 
-    def __init__(self, catalog: Catalog, tasks: Mapping[str, Task]) -> None:
+    def __init__(
+        self,
+        catalog: Catalog,
+        tasks: Mapping[str, Task],
+        providers: Mapping[str, ProviderConfig] | None = None,
+    ) -> None:
         self.catalog = catalog
         self.tasks = tasks
+        self.providers = providers or {}
 
     def model(self, name: str, path: Path, documents: Documents) -> str:
         """The id of the chat model that `name` means. Raises ConfigError at `path`."""

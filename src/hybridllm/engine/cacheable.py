@@ -39,9 +39,9 @@ class Wanted(Struct, frozen=True, kw_only=True):
     same_form: bool = False
 
 
-def wanted(trip: Trip, ecosystem: str | None) -> Wanted | None:
+def wanted(trip: Trip, ecosystem: str | None, prompts: bytes = b"") -> Wanted | None:
     """None where the task, the request or its caller does not allow it. `ecosystem` is the
-    configuration's."""
+    configuration's, `prompts` stands for the variants of the task's prompt."""
     task, facts, call = trip.task, trip.facts, trip.call
     if task.response_cache is None or facts.unseen_input:
         return None
@@ -56,7 +56,7 @@ def wanted(trip: Trip, ecosystem: str | None) -> Wanted | None:
         return None
     for name in _FORM:
         body.pop(name, None)
-    about = [
+    about: list[Any] = [
         call.key,
         _fingerprint(task, ecosystem),
         call.dialect.name,
@@ -68,6 +68,8 @@ def wanted(trip: Trip, ecosystem: str | None) -> Wanted | None:
         ),
         body,
     ]
+    if prompts:
+        about.append(prompts.decode())
     digest = sha256(_MARK + msgspec.json.encode(about, order="sorted")).hexdigest()
     seconds = lifetime(task.response_cache)
     losing = facts.choices > 1 or facts.documents > 0 or any(body.get(name) for name in _LOSING)

@@ -43,6 +43,14 @@ def prefixes_for(config: Config, former: Prefixes | None = None) -> Prefixes:
     return table
 
 
+def prompts_of(config: Config, task: Task) -> bytes:
+    """What tells the prefixes of a task whose prompt has variants from those of any other."""
+    variants = config.variants.get(task.name)
+    if variants is None:
+        return b""
+    return repr(sorted((who, one.label) for who, one in variants.items())).encode()
+
+
 class Caching:
     """One request's. `prospect` goes into the plan; `storing` is what is done about an explicit
     cache for the body as it was last sent."""
@@ -64,9 +72,12 @@ class Caching:
         """By these the request was planned."""
         self._need, self._world = need, world
 
-    def body(self, body: bytes, dialect: Dialect, model: Model, *, native: bool) -> bytes:
+    def body(
+        self, body: bytes, dialect: Dialect, model: Model, *, native: bool, before: int = 0
+    ) -> bytes:
         """`body`, which goes to `model` in `dialect`, with what its provider's cache needs.
-        `native`: it is the caller's own, and was not written anew."""
+        `native`: it is the caller's own, and was not written anew. `before` messages of a variant
+        stand before the caller's."""
         reuse = self.reuse
         reuse.marks = ()
         if self._need is None or self._world is None:
@@ -77,7 +88,7 @@ class Caching:
             wanted = self._runtime.router.marks(self._need, self._world, model)
             if wanted:
                 places = [(one.after, one.long) for one in wanted]
-                body, done = mark(body, reuse.blocks, places, native=native)
+                body, done = mark(body, reuse.blocks, places, native=native, before=before)
                 reuse.marks = tuple(one for one, put in zip(wanted, done, strict=True) if put)
         elif model.provider == _KEYED and not reuse.alone:
             body = with_cache_key(body, reuse.key)
@@ -100,5 +111,6 @@ def caching_of(
     config = runtime.config.caching
     if not config.enabled or task.name in config.off:
         return None
-    reuse = prefixes.look(call.body, facts, call.key, task.name, now)
+    seed = prompts_of(runtime.config, task)
+    reuse = prefixes.look(call.body, facts, call.key, task.name, now, seed)
     return None if reuse is None else Caching(runtime, reuse)

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from msgspec import Struct, field
 
+from hybridllm.catalog.prompts import Variant
 from hybridllm.wire.dialect import Dialect, RequestShape
 
 Headers = list[tuple[bytes, bytes]]
@@ -19,7 +20,8 @@ class Call(Struct, kw_only=True):
     `key` is the label (never the secret) of the gateway key. `task` and `session` come from the
     headers x-hybridllm-task and x-session-id. `headers` are the caller's headers, lower-case names,
     from which each provider picks the few that it forwards. `tags` is a JSON object's text or "".
-    `batch`: it can wait, and is planned at the prices of batches.
+    `batch`: it can wait, and is planned at the prices of batches. `variant` is the prompt's variant
+    that it gets whichever model is chosen, instead of the configuration's.
     """
 
     dialect: Dialect
@@ -31,6 +33,7 @@ class Call(Struct, kw_only=True):
     headers: Headers = field(default_factory=list)
     tags: str = ""
     batch: bool = False
+    variant: Variant | None = None
 
 
 class Pieces(Protocol):

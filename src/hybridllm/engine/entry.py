@@ -48,7 +48,9 @@ class Entry:
         "provider_request_id",
         "started",
         "status",
+        "text_bytes",
         "usage",
+        "variant",
     )
 
     def __init__(
@@ -84,6 +86,8 @@ class Entry:
         if trip.kept:
             trip.entry = self
         facts = trip.facts
+        self.variant = trip.variant
+        self.text_bytes = facts.text_bytes + trip.added
         most_input = _most_input(trip, model)
         most_output = _most_output(trip, model)
         journal.intend(
@@ -105,6 +109,7 @@ class Entry:
                 upper_input_tokens=most_input,
                 upper_output_tokens=most_output,
                 upper_cost=upper_bound(model, self.day, most_input, most_output),
+                variant=self.variant,
             )
         )
 
@@ -152,7 +157,7 @@ class Entry:
         """What the provider would say, as far as the bytes tell."""
         rate = self.model.tokens_per_kbyte
         return Usage(
-            input_tokens=(self._trip.facts.text_bytes * rate + 999) // 1000,
+            input_tokens=(self.text_bytes * rate + 999) // 1000,
             output_tokens=(output_bytes * rate + 999) // 1000,
         )
 
@@ -217,13 +222,14 @@ class Entry:
             total_us=self.elapsed_us(),
             reason=trip.plan.reason,
             moved_from=_moved_from(trip, model),
-            text_bytes=trip.facts.text_bytes,
+            text_bytes=self.text_bytes,
             text_kind=trip.text_kind,
             batch_gap=lever.batch_gap,
             read_saved=lever.read_saved,
             write_extra=lever.write_extra,
             prefix_left=lever.prefix_left,
             role=trip.role,
+            variant=self.variant,
         )
         if trip.held is not None:
             row.cascade_extra = self.cost
@@ -261,7 +267,9 @@ def _most_input(trip: Trip, model: Model) -> int:
         window *= trip.facts.choices  # it bounds each input by itself
     if trip.facts.media or trip.facts.unseen_input:
         return window
-    return min(len(trip.call.body), window)
+    # A message of a variant's brings a few tokens besides its text.
+    added = max(0, trip.added) + 32 * trip.turns_before
+    return min(len(trip.call.body) + added, window)
 
 
 def _most_output(trip: Trip, model: Model) -> int:

@@ -7,12 +7,14 @@ is handed qualities, measured ones over assumed ones, as if the configuration ha
 from __future__ import annotations
 
 import logging
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import Struct
 
+from hybridllm.catalog.prompts import label_for
 from hybridllm.catalog.structs import Quality
 from hybridllm.config import Config, DriftConfig
 from hybridllm.engine.drifting import Declines, with_declines
@@ -46,7 +48,8 @@ def measured(
 def with_measured(config: Config, found: Measured) -> Config:
     """The configuration with what `found` says of its tasks' models laid over its `quality`: in the
     place of assumptions, and of measurements that are not newer; degraded models are lowered."""
-    known = {(one.model, one.task): one for one in qualities(found.cells, config.tasks)}
+    applied = partial(label_for, config.variants)
+    known = {(one.model, one.task): one for one in qualities(found.cells, config.tasks, applied)}
     if known:
         kept = [
             one for one in config.quality if not _replaced(one, known.get((one.model, one.task)))

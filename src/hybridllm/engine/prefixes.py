@@ -116,14 +116,17 @@ class Prefixes:
     def __len__(self) -> int:
         return len(self._table)
 
-    def look(self, body: bytes, facts: Facts, caller: str, task: str, now: float) -> Reuse | None:
+    def look(
+        self, body: bytes, facts: Facts, caller: str, task: str, now: float, seed: bytes = b""
+    ) -> Reuse | None:
         """What is known of a request's prefixes; None where it is too short for any cache, or where
-        more is to be seen by the model than the body holds. Learns nothing yet."""
+        more is to be seen by the model than the body holds. `seed` stands for what comes before
+        them and is not in the body. Learns nothing yet."""
         if facts.text_bytes < self.least or facts.unseen_input:
             return None
         blocks = blocks_of(body, marked=facts.cache_marked)
         owner = sha256(caller.encode()).digest()[:8] if self.isolate else b""
-        links = _chain(blocks, self.least, owner)
+        links = _chain(blocks, self.least, owner, seed)
         if not links:
             return None
         entries = [self._table.get(link.key) for link in links]
@@ -308,10 +311,10 @@ class Prefixes:
         return entry
 
 
-def _chain(blocks: list[Block], least: int, owner: bytes) -> list[Link]:
+def _chain(blocks: list[Block], least: int, owner: bytes, seed: bytes = b"") -> list[Link]:
     """The prefixes of at least `least` bytes, and the whole. Each byte is hashed once."""
     links: list[Link] = []
-    running, end, last = sha256(), 0, len(blocks) - 1
+    running, end, last = sha256(seed), 0, len(blocks) - 1
     for after, block in enumerate(blocks):
         running.update(block.raw)
         end += len(block.raw)

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 
 from hybridllm.catalog.structs import Model
 from hybridllm.engine.cacheable import Wanted, wanted
+from hybridllm.engine.caching import prompts_of
 from hybridllm.engine.call import Answer, Pieces
 from hybridllm.engine.entry import Journal
 from hybridllm.engine.exchange import request_id_header
@@ -34,7 +35,8 @@ async def given_again(
 ) -> Answer:
     """The kept answer to this request, else that of `ask`, to be kept. Raises what `ask` raises."""
     call = trip.call
-    want = wanted(trip, runtime.config.routing.ecosystem)
+    prompts = prompts_of(runtime.config, trip.task)
+    want = wanted(trip, runtime.config.routing.ecosystem, prompts)
     if want is None:
         return await ask()
     if want.reads and (found := await _found(cache, runtime, trip, want)) is not None:
@@ -70,6 +72,7 @@ def _hit(
 ) -> Answer:
     """Raises HybridError(UNAVAILABLE) if it cannot be journalled."""
     row = _row(runtime, trip, stored.about, model)
+    trip.variant = stored.about.variant
     journal.record(row)
     call, facts = trip.call, trip.facts
     if facts.keeps_replies and (reply_id := kept_id(body)) is not None:
@@ -139,6 +142,7 @@ def _row(runtime: Runtime, trip: Trip, about: About, model: Model) -> Attempt:
         text_bytes=facts.text_bytes,
         cache_hit=True,
         hit_saved=about.cost,
+        variant=about.variant,
     )
 
 
@@ -187,6 +191,7 @@ def _put(cache: ResponseCache, trip: Trip, want: Wanted, body: bytes) -> None:
         usage_said=facts.usage_requested,
         same_form=want.same_form,
         dropped=", ".join(trip.dropped),
+        variant=entry.variant,
     )
     cache.put(want.digest, want.seconds, Stored(about, body))
 

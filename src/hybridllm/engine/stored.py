@@ -14,7 +14,8 @@ from hybridllm.wire.replay import events_of, reply_of
 class About(Struct, kw_only=True):
     """What is known of a kept answer. `created_at` is Unix microseconds; `cost` is picodollars,
     what its provider billed; `stream` says that it came as one, and `usage_said` that its usage
-    was asked for. `same_form` forbids giving it in the other form, which would lose some of it."""
+    was asked for. `same_form` forbids giving it in the other form, which would lose some of it.
+    `variant` is the label of the prompt's variant that it answers, "" for none."""
 
     created_at: int
     model: str
@@ -24,6 +25,7 @@ class About(Struct, kw_only=True):
     usage_said: bool = False
     same_form: bool = False
     dropped: str = ""
+    variant: str = ""
 
 
 class Stored(Struct, frozen=True):

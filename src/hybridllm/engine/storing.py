@@ -128,6 +128,8 @@ def storing_of(
         return None
     native = dialect is trip.call.dialect
     shared = _shared_contents(caching.reuse) if native else 0
+    if shared:
+        shared += trip.turns_before
     reuse, secret = caching.reuse, "" if key is None else key.secret
     found = runtime.explicit.look(parts, reuse.owner, secret, model, reuse.at, shared)
     return Storing(runtime, journal, model, key, found)

@@ -23,6 +23,7 @@ class Trip:
 
     __slots__ = (
         "_conversation",
+        "added",
         "attempts",
         "caching",
         "call",
@@ -39,6 +40,8 @@ class Trip:
         "task",
         "task_source",
         "text_kind",
+        "turns_before",
+        "variant",
     )
 
     def __init__(
@@ -66,6 +69,11 @@ class Trip:
         self.caching = caching
         self.attempts = 0
         self.dropped: list[str] = []
+        self.variant = ""
+        """The label of the prompt's variant in the body as it was last prepared; of it `added`
+        bytes of text came in, and `turns_before` messages before the caller's first."""
+        self.added = 0
+        self.turns_before = 0
         self.kept = False
         """Whether the answer may be kept, to be given again."""
         self.entry: Entry | None = None
@@ -96,6 +104,8 @@ class Trip:
             (b"x-hybridllm-reason", _value(reason or self.plan.reason)),
             (b"x-hybridllm-attempts", b"%d" % self.attempts),
         ]
+        if self.variant:
+            found.append((b"x-hybridllm-variant", _value(self.variant)))
         if self.dropped:
             found.append((b"x-hybridllm-dropped", _value(", ".join(self.dropped))))
         return found

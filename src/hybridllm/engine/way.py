@@ -29,6 +29,7 @@ from hybridllm.engine.runtime import Runtime
 from hybridllm.engine.sessions import WARM_SECONDS, session_key
 from hybridllm.engine.storing import storing_of
 from hybridllm.engine.trip import Trip
+from hybridllm.engine.varying import variant_of, varied_body
 from hybridllm.errors import ErrorKind, HybridError, ProviderError, RequestError
 from hybridllm.providers.keys import Key
 from hybridllm.quality.passing import Passing
@@ -233,7 +234,14 @@ def prepare(runtime: Runtime, trip: Trip, model: Model) -> bytes:
     dialect = runtime.dialect_to(model.provider, call.dialect)
     # A model that the caller named gets the body as it stands, for better or worse.
     suits = model.id == trip.requested or dialect.suits(facts, runtime.targets[model.id])
-    if dialect is call.dialect and suits and not facts.foreign_signatures:
+    plain = dialect is call.dialect and suits and not facts.foreign_signatures
+    trip.variant, trip.added, trip.turns_before = "", 0, 0
+    if (variant := variant_of(runtime, trip, model)) is not None:
+        body, native = varied_body(runtime, trip, model, variant, dialect, plain=plain)
+        if caching is None:
+            return body
+        return caching.body(body, dialect, model, native=native, before=trip.turns_before)
+    if plain:
         trip.dropped = []
         body = dialect.passthrough(call.body, facts, model.name)
         return body if caching is None else caching.body(body, dialect, model, native=True)

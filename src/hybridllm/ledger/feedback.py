@@ -133,6 +133,7 @@ def take_feedback(ledger: Ledger, feedback: Feedback, key: str) -> Taken:
         grader=GRADER,
         source=SOURCE,
         request_id=feedback.request_id,
+        variant=answered["variant"],
     )
     with ledger.writing() as connection:
         counted = add_scores(connection, [score]) == 1

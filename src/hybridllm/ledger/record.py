@@ -34,6 +34,7 @@ class Intent(Struct, kw_only=True, tag="i", array_like=True):
     upper_input_tokens: int
     upper_output_tokens: int
     upper_cost: int
+    variant: str = ""
 
 
 class Attempt(Struct, kw_only=True, tag="a", array_like=True):
@@ -56,7 +57,8 @@ class Attempt(Struct, kw_only=True, tag="a", array_like=True):
     from a cache saved against input at full price, `write_extra` what writing to one cost more;
     `prefix_left` what reading a repeated beginning from a cache would have saved. `cache_hit`: the
     gateway's own response cache answered; the usage is that of the stored answer, nothing was
-    billed, and `hit_saved` is what it cost when it was made.
+    billed, and `hit_saved` is what it cost when it was made. `variant` is the label of the prompt's
+    variant that was sent, "" for the caller's prompt as it was.
 
     Of a cascade: `role` is `first` (the cheap model's attempts), `sample` (its further answers, for
     comparison), `judge` or `escalated` (after the check failed), else "". `verdict` is what the
@@ -113,6 +115,7 @@ class Attempt(Struct, kw_only=True, tag="a", array_like=True):
     verdict: str = ""
     cascade_saved: int = 0
     cascade_extra: int = 0
+    variant: str = ""
 
     def columns(self) -> dict[str, Any]:
         """The row by column name."""

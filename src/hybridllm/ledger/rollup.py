@@ -76,6 +76,7 @@ def unknown(intent: Intent) -> Attempt:
         total_us=0,
         reason="",
         moved_from="",
+        variant=intent.variant,
     )
 
 

@@ -7,7 +7,7 @@ one bad answer does not end the route of a model that nothing else is known of.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import groupby
@@ -99,8 +99,13 @@ def cells(sums: Iterable[Summed], confidence: float = CONFIDENCE) -> list[Cell]:
     ]
 
 
-def qualities(found: Iterable[Cell], tasks: Mapping[str, Task]) -> tuple[Quality, ...]:
-    """Those cells as qualities that say something of a task's bar, for the plain prompt."""
+def qualities(
+    found: Iterable[Cell],
+    tasks: Mapping[str, Task],
+    variant_of: Callable[[str, str], str] = lambda _task, _model: "",
+) -> tuple[Quality, ...]:
+    """Those cells as qualities that say something of a task's bar, for the prompt that a model gets
+    there: `variant_of` a task and a model is the label of its variant, "" for the plain prompt."""
     return tuple(
         Quality(
             model=cell.model,
@@ -112,7 +117,8 @@ def qualities(found: Iterable[Cell], tasks: Mapping[str, Task]) -> tuple[Quality
             at=datetime.fromtimestamp(cell.at / _MILLION, UTC).date().isoformat(),
         )
         for cell in found
-        if not cell.variant and says_something(cell, tasks.get(cell.task))
+        if cell.variant == variant_of(cell.task, cell.model)
+        and says_something(cell, tasks.get(cell.task))
     )
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import msgspec
 from msgspec import Struct
 
+from hybridllm.catalog.prompts import variant_for
 from hybridllm.catalog.structs import Model, Quality, Task
 from hybridllm.config import Config
 from hybridllm.quality import Table, meets
@@ -14,9 +16,10 @@ UNPRICED = 1 << 80
 
 
 class Candidate(Struct, frozen=True, kw_only=True):
-    """A model for a task. `position` is its place in the task's lists and breaks ties of cost;
-    `lower` the quality bound that counts, -1.0 where nothing is known; `favoured` that it belongs
-    to the ecosystem that the task prefers."""
+    """A model for a task, with the prompt that it gets: `variant` is the label of the prompt's
+    variant, "" for the caller's own, and `extra` the bytes that it adds. `position` is its place in
+    the task's lists and breaks ties of cost; `lower` the quality bound that counts, -1.0 where
+    nothing is known; `favoured` that it belongs to the ecosystem that the task prefers."""
 
     model: Model
     id: str
@@ -25,6 +28,8 @@ class Candidate(Struct, frozen=True, kw_only=True):
     lower: float
     meets_bar: bool
     favoured: bool
+    variant: str = ""
+    extra: int = 0
 
 
 class TaskTable(Struct, frozen=True, kw_only=True):
@@ -68,18 +73,21 @@ class Tables:
     def __init__(self, config: Config) -> None:
         self._config = config
         self._quality = Table(config.quality)
-        self._guests: dict[tuple[str, str], Candidate] = {}
+        self._guests: dict[tuple[str, str, bool], Candidate] = {}
         self._tables = {task.name: self._table(task) for task in config.tasks.values()}
 
     def __getitem__(self, task: str) -> TaskTable:
         return self._tables[task]
 
-    def guest(self, table: TaskTable, model: Model) -> Candidate:
-        """`model` as a candidate of a task that does not list it."""
-        key = (table.task.name, model.id)
+    def guest(self, table: TaskTable, model: Model, *, named: bool) -> Candidate:
+        """`model` as a candidate of a task that does not list it; where the caller has `named` it,
+        with the caller's own prompt."""
+        key = (table.task.name, model.id, named)
         found = self._guests.get(key)
         if found is None:
             found = self._candidate(table.task, table.ecosystem, model, len(table.listed))
+            if named:
+                found = msgspec.structs.replace(found, variant="", extra=0)
             self._guests[key] = found
         return found
 
@@ -113,6 +121,7 @@ class Tables:
         self, task: Task, ecosystem: str | None, model: Model, position: int
     ) -> Candidate:
         quality = self._quality.find(model.id, task)
+        variant = variant_for(self._config.variants, task.name, model.id)
         return Candidate(
             model=model,
             id=model.id,
@@ -121,6 +130,8 @@ class Tables:
             lower=-1.0 if quality is None else quality.lower,
             meets_bar=task.bar <= 0 or (quality is not None and meets(quality, task.bar)),
             favoured=ecosystem is not None and self._ecosystem_of(model) == ecosystem,
+            variant="" if variant is None else variant.label,
+            extra=0 if variant is None else variant.size,
         )
 
     def _ecosystem_of(self, model: Model) -> str | None:

@@ -57,10 +57,11 @@ class Looker:
         plain = world.prospect is None and not world.shared_tokens and not need.batch
         resting = bool(world.down) or need.task.max_latency_ms is not None
         looks: list[Look] = []
-        for candidate, id, block, why, ratio, window, limit, first_tier, fresh, rate in sheet:
+        for row in sheet:
+            candidate, id, block, why, ratio, window, limit, first_tier, fresh, rate, extra = row
             if learned:
                 ratio = learned.get(id) or ratio
-            tokens_in = (size * ratio + 999) // 1000 + media
+            tokens_in = ((size + extra) * ratio + 999) // 1000 + media
             if tokens_in + room > window or least > limit or (resting and self._rests(id)):
                 looks.append(self.look(candidate))
                 continue
@@ -84,7 +85,7 @@ class Looker:
 
     def look(self, candidate: Candidate) -> Look:
         """The first limit that the candidate breaks, or its expected cost."""
-        tokens_in = self._tokens_in(candidate.model, candidate.id)
+        tokens_in = self._tokens_in(candidate.model, candidate.id, candidate.extra)
         limit = candidate.model.max_output_tokens
         look = Look(candidate, tokens_in, self._usual if self._usual <= limit else limit)
         for name, check in self._checks:
@@ -95,11 +96,11 @@ class Looker:
         self.price(look)
         return look
 
-    def _tokens_in(self, model: Model, id: str) -> int:
+    def _tokens_in(self, model: Model, id: str, extra: int = 0) -> int:
         """The input in this model's tokens, rounded up: at the ratio that was learned of the model
         for this kind of text, else at the catalogue's."""
         ratio = self._learned.get(id) or model.tokens_per_kbyte * self._percent // 100
-        return (self._need.text_bytes * ratio + 999) // 1000 + self._media
+        return ((self._need.text_bytes + extra) * ratio + 999) // 1000 + self._media
 
     def marks(self, model: Model) -> tuple[Mark, ...]:
         """The cache breakpoints that pay on this model."""

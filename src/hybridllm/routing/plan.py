@@ -14,7 +14,8 @@ class Verdict(Struct, kw_only=True, frozen=True):
     `kept`: it qualified, and the cheapest of those that did is the task's choice. `why` says so in
     words, or names the limit that it broke. `expected` is the expected cost of the request in
     picodollars, with `cached` tokens of it read from the model's prompt cache; `nominal` is what it
-    would cost with nothing cached. None where no price is known.
+    would cost with nothing cached. None where no price is known. `variant` is the label of the
+    prompt's variant that it would get, "" for the caller's own prompt.
     """
 
     model: str
@@ -23,6 +24,7 @@ class Verdict(Struct, kw_only=True, frozen=True):
     expected: int | None
     nominal: int | None = None
     cached: int = 0
+    variant: str = ""
 
 
 class Plan(Struct, kw_only=True):

@@ -153,7 +153,8 @@ class Router:
         for look in decision.looks:
             if look.candidate.id == id and checks is not HARD_CHECKS:
                 return look
-        candidate = self._tables.guest(decision.table, self._catalog.models[id])
+        named = checks is HARD_CHECKS
+        candidate = self._tables.guest(decision.table, self._catalog.models[id], named=named)
         return Looker(checks, decision.need, decision.world, self._prices).look(candidate)
 
     def _verdicts(self, decision: Decision) -> list[Verdict]:

@@ -14,10 +14,11 @@ from hybridllm.routing.need import Need
 from hybridllm.routing.world import World
 from hybridllm.tokens.kinds import of_kind
 
-Row = tuple[Candidate, str, str, str, int, int, int, int, int, int]
+Row = tuple[Candidate, str, str, str, int, int, int, int, int, int, int]
 """A candidate and its id; the limit that no such request is within, "" if none, and why; tokens per
 1,000 bytes; context window and output limit in tokens; input tokens up to which its first prices
-hold, -1 where none are known; picodollars per token of input and of output."""
+hold, -1 where none are known; picodollars per token of input and of output; bytes that the prompt's
+variant adds."""
 
 Sheet = tuple[Row, ...]
 
@@ -80,4 +81,5 @@ def _row(candidate: Candidate, need: Need, world: World, offers: Offers) -> Row:
         -1 if offer is None else tiers[0].above_input_tokens if tiers else _NO_END,
         0 if offer is None else offer.fresh,
         0 if offer is None else offer.output,
+        candidate.extra,
     )

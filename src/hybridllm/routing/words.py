@@ -99,6 +99,7 @@ def verdict_of(look: Look, decision: Decision) -> Verdict:
         expected=look.expected,
         nominal=None if look.expected is None else look.nominal,
         cached=look.cached,
+        variant=look.candidate.variant,
     )
 
 

@@ -205,6 +205,14 @@ def put_lines(connection: Connection, rows: Sequence[LineRow]) -> None:
         connection.exec_driver_sql(_CHANGE_SQLITE, changed)
 
 
+def put_notes(connection: Connection, rows: Iterable[LineRow]) -> None:
+    """Write the notes of lines."""
+    c = lines.c
+    for row in rows:
+        of = update(lines).where(c.batch == row.batch, c.place == row.place)
+        connection.execute(of.values(note=row.note))
+
+
 def move_job_lines(connection: Connection, job: str, move: tuple[str, str]) -> None:
     """All of a job's lines that are where the `move` begins make it."""
     connection.execute(

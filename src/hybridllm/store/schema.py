@@ -93,6 +93,7 @@ attempts = Table(
         Column(name, BigInteger, nullable=False, server_default="0")
         for name in ("cascade_saved", "cascade_extra")
     ),
+    Column("variant", Text, nullable=False, server_default=""),
 )
 """A row an attempt. Its one index is the primary key, which is how requests are looked up: no
 report reads this table, and every further index would be paid for by every insert."""

@@ -33,16 +33,21 @@ _kind = msgspec.json.Decoder(_Kind).decode
 
 
 def mark(
-    body: bytes, blocks: Sequence[Block], places: Sequence[tuple[int, bool]], *, native: bool
+    body: bytes,
+    blocks: Sequence[Block],
+    places: Sequence[tuple[int, bool]],
+    *,
+    native: bool,
+    before: int = 0,
 ) -> tuple[bytes, list[bool]]:
     """`body` with breakpoints after the blocks of these numbers, of the longer lifetime where the
     flag says so; and which of them could be put. `blocks` are those of the caller's body. `native`:
     it is this very body. One that was translated has the ends of its sections, the blocks of its
-    first message and the ends of its turns where they were. A body that cannot be read so is handed
-    back as it is.
+    first message and the ends of its turns where they were, behind `before` messages that
+    are not the caller's. A body that cannot be read so is handed back as it is.
     """
     try:
-        return _Marking(body, blocks, native).mark(places)
+        return _Marking(body, blocks, native, before).mark(places)
     except (msgspec.DecodeError, UnicodeDecodeError, RequestError):
         return body, [False] * len(places)
 
@@ -50,7 +55,8 @@ def mark(
 class _Marking:
     """One body on its way."""
 
-    def __init__(self, body: bytes, blocks: Sequence[Block], native: bool) -> None:
+    def __init__(self, body: bytes, blocks: Sequence[Block], native: bool, before: int) -> None:
+        self._before = before
         self._body = body
         self._blocks = blocks
         self._native = native
@@ -72,13 +78,13 @@ class _Marking:
                 return False
             return self._edit("system", block.index if self._native else -1, control)
         if self._native:
-            return self._message(block.index, block.inner, control)
+            return self._message(self._before + block.index, block.inner, control)
         if block.last and block.inner < 0:
             return self._message(-1, -1, control)
         if block.inner >= 0:
-            return self._message(0, block.inner, control)
+            return self._message(self._before, block.inner, control)
         turn = _turn_of(self._blocks, after)
-        return turn is not None and self._message(turn, -1, control)
+        return turn is not None and self._message(self._before + turn, -1, control)
 
     def _edit(self, key: str, index: int, control: bytes) -> bool:
         """The block at `index` of a section that is a list, or a text."""
