@@ -60,6 +60,7 @@ def test_the_plan_as_json_in_each_dialect(ask, body):
         "expected_usd",
         "nominal_usd",
         "cached_tokens",
+        "variant",
     }
     assert (first["model"], first["kept"]) == ("openai/gpt-4o-mini", True)
     assert 0 < float(first["expected_usd"]) < 0.0002

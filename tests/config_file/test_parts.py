@@ -138,7 +138,7 @@ def test_every_section_can_be_said(load):
         **dict.fromkeys(("server", "ledger", "routing", "retries", "breaker", "wire"), "{}"),
         **dict.fromkeys(("overhead", "review", "drift", "batch", "caching"), "{}"),
         **dict.fromkeys(("response_cache",), "{}"),
-        **dict.fromkeys(("providers", "models", "tier_tasks", "tasks"), "{}"),
+        **dict.fromkeys(("providers", "models", "tier_tasks", "tasks", "prompts"), "{}"),
     }
     assert set(said) == set(KEYS)
     assert load("\n".join(f"{key} = {value}" for key, value in said.items())).preset == "guide"

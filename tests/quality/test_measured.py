@@ -86,6 +86,8 @@ def test_a_variants_figures_are_not_the_plain_prompts() -> None:
     found = cells([sums(200, 190), sums(200, 100, variant="short")])
     assert [(cell.variant, cell.n) for cell in found] == [("", 200), ("short", 200)]
     assert [quality.value for quality in qualities(found, TASKS)] == [0.95]
+    applied = qualities(found, TASKS, lambda task, model: "short")
+    assert [quality.value for quality in applied] == [0.5], "of the prompt that the model gets"
 
 
 def test_a_task_that_is_gone_says_nothing() -> None:

@@ -202,14 +202,21 @@ class Server:
         self._keep(asyncio.ensure_future(_retire(old)))
 
     async def _watch_file(self, path: str) -> None:
-        """Reload when the file's time of change moves."""
-        seen = _changed_at(path)
+        """Reload when the time of change moves, of the file or of one that it names."""
+        seen = self._changed(path)
         while True:
             await asyncio.sleep(_WATCH_SECONDS)
-            now = _changed_at(path)
-            if now is not None and now != seen:
-                seen = now
+            now = self._changed(path)
+            if now[path] is not None and now != seen:
                 await self.reload()
+                # Files that are named only now are as they were just read.
+                seen = {name: now.get(name, at) for name, at in self._changed(path).items()}
+
+    def _changed(self, path: str) -> dict[str, int | None]:
+        """When the file at `path` and its variants of prompts were changed."""
+        variants = {} if self._base is None else self._base.variants
+        named = {one.path for of_task in variants.values() for one in of_task.values()}
+        return {name: _changed_at(name) for name in (path, *sorted(named))}
 
 
 async def _retire(runtime: Runtime) -> None:
