@@ -7,7 +7,7 @@ STAMP := .venv/.installed
 # Tests start hundreds of processes: none of them shall compile every module anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup demo test explore fuzz memory bench bench-quick bench-profile bench-caching bench-batching month month-batched chaos clients claude-code check format clean
+.PHONY: setup bench-monitoring demo test explore fuzz memory bench bench-quick bench-profile bench-caching bench-batching month month-batched chaos clients claude-code check format clean
 .DEFAULT_GOAL := help
 
 help: ## what can be made
@@ -47,6 +47,9 @@ bench-audit: setup ## the audit of ten million rows beside a bare DuckDB group-b
 
 bench-batching: setup ## a million lines through the lane: lines a second of each step, and memory
 	$(BIN)/python benchmarks/bench_batching.py --lines 1000000
+
+bench-monitoring: setup ## a month in which a model silently gets worse: delay, false alarms, dollars
+	$(BIN)/python -m benchmarks.bench_monitoring
 
 bench-caching: setup ## prompt caching beside every fixed choice, in traffic of many shapes, two minutes
 	$(BIN)/python -m benchmarks.bench_caching
