@@ -177,3 +177,21 @@ def test_batches_are_half_the_price(desk: EvalDesk, simulators: Simulators) -> N
     assert (batched["n"], batched["score"]) == (live["n"], live["score"]) == (20, 0.75)
     assert float(batched["cost_usd"]) == pytest.approx(float(live["cost_usd"]) / 2)
     assert simulators.counts().lines == 20
+
+
+def test_a_variant_is_measured_for_itself(desk: EvalDesk) -> None:
+    """Live and in batches: what it says is sent, and its scores are no other prompt's."""
+    (desk.home / "worse.toml").write_text(
+        "prompt = '{prompt} [[sim say \"ham\"]]'\nsystem = 'Judge.'\n"
+    )
+    words = ("run", *WORDS, "--models", "gpt-4o-mini", "--full", "--json")
+    plain = json.loads(desk.run(*words)[0])
+    for more in ((), ("--batch",)):
+        out, err = desk.run(*words, "--variant", "worse.toml", *more)
+        found = json.loads(out)
+        assert found["variant"] in err and found["variant"].startswith("worse@")
+        assert (plain["models"][0]["score"], found["models"][0]["score"]) == (0.75, 0.0)
+    variants = [row.variant for row in desk.table(scores)]
+    assert (variants.count(""), variants.count(found["variant"])) == (20, 40)
+    asked = [row.variant for row in desk.table(attempts)]
+    assert asked.count(found["variant"]) == 40

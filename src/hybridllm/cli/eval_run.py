@@ -23,6 +23,7 @@ from hybridllm.cli.output import print_json
 from hybridllm.cli.tables import console
 from hybridllm.config import Config
 from hybridllm.config_file import load_config
+from hybridllm.config_file.variants import load_variant
 from hybridllm.durations import seconds_of
 from hybridllm.errors import RequestError
 from hybridllm.evals.batches import answer_by_batch
@@ -53,6 +54,7 @@ def run(
     deadline: str = "24h",
     full: Flag = False,
     fresh: Flag = False,
+    variant: Path | None = None,
     yes: Flag = False,
     config: Path | None = None,
     preset: str | None = None,
@@ -95,6 +97,8 @@ def run(
         Ask for all samples, even where it is certain whether a model meets the bar.
     fresh
         Begin anew, even if there is a run to go on with.
+    variant
+        The file of a prompt's variant that all models are asked with [default: none].
     yes
         Do not ask whether to spend it.
     config
@@ -114,7 +118,10 @@ def run(
     samples_set = load_set(set if set is not None else _usual(task))
     chosen = samples_set.some(_positive(samples, "samples"))
     limit = None if max_output is None else _positive(max_output, "max-output")
-    job = job_of(settings, task, models or [], chosen, most_output=limit, batch=batch)
+    varied = None if variant is None else load_variant(variant)
+    job = job_of(
+        settings, task, models or [], chosen, most_output=limit, batch=batch, variant=varied
+    )
     seconds = _seconds(deadline)
     told = Console(stderr=True, highlight=False)
     for line in plan_lines(job, whole):

@@ -25,6 +25,8 @@ def plan_lines(job: Job, budget: int) -> list[str]:
         f"Expected to cost {money(job.likely)}; at most {money(job.upper)} if every answer were as "
         f"long as it may be. The budget of {money(budget)} is never overdrawn.",
     ]
+    if job.variant is not None:
+        lines.append(f"Every model is asked with the variant {escape(job.variant.label)}.")
     if job.judges:
         judges = ", ".join(model.id for model in job.judges.values())
         lines.append(f"Judged by {escape(judges)}.")
@@ -72,6 +74,7 @@ def document(run: str, job: Job, results: Sequence[Result]) -> dict[str, Any]:
         "run": run,
         "task": job.task.name,
         "bar": job.task.bar,
+        "variant": "" if job.variant is None else job.variant.label,
         "set": {"name": job.set.name, "digest": job.set.digest, "samples": len(job.set.samples)},
         "cost_usd": cents(sum(found.cost for found in results)),
         "models": models_document(results),

@@ -19,6 +19,7 @@ from typing import Any, Literal, Self, overload
 
 import msgspec
 
+from hybridllm.catalog.prompts import Variant
 from hybridllm.catalog.structs import Usage
 from hybridllm.config_file import load_config
 from hybridllm.engine.call import Answer, Call, Pieces
@@ -214,6 +215,7 @@ class Stack:
         model: str = "auto",
         session: str | None = None,
         tags: Mapping[str, str] | None = None,
+        variant: Variant | None = None,
         stream: Literal[False] = False,
         **options: Any,
     ) -> ChatReply: ...
@@ -227,6 +229,7 @@ class Stack:
         model: str = "auto",
         session: str | None = None,
         tags: Mapping[str, str] | None = None,
+        variant: Variant | None = None,
         stream: Literal[True],
         **options: Any,
     ) -> ChatStream: ...
@@ -239,13 +242,15 @@ class Stack:
         model: str = "auto",
         session: str | None = None,
         tags: Mapping[str, str] | None = None,
+        variant: Variant | None = None,
         stream: bool = False,
         **options: Any,
     ) -> ChatReply | ChatStream:
         """Answer a conversation with the cheapest model that is good enough for its task.
 
         `task` names the task, `model` a model, `auto` or `tier/<tier>`; `session` keeps a
-        conversation with its model; `tags` go to the ledger. `options` are OpenAI's (tools,
+        conversation with its model; `tags` go to the ledger; `variant` of the prompt is what it is
+        sent with instead of the configuration's. `options` are OpenAI's (tools,
         response_format, temperature, max_completion_tokens...). Raises RequestError naming the
         field for a request that cannot be served, ProviderError when every provider failed.
         """
@@ -261,6 +266,7 @@ class Stack:
             task=task,
             session=session,
             tags="" if tags is None else msgspec.json.encode(tags).decode(),
+            variant=variant,
         )
         if self._engine is None:
             raise _not_open()

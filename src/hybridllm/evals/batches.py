@@ -100,7 +100,11 @@ def _lines(run: Run, lines: list[Line]) -> Iterator[NewLine]:
             **options_of(sample, cell),
         }
         yield NewLine(
-            custom_id=f"sample-{number}", body=encoded(body), task=run.job.task.name, tags=tags
+            custom_id=f"sample-{number}",
+            body=encoded(body),
+            task=run.job.task.name,
+            tags=tags,
+            variant=run.job.variant,
         )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from hybridllm.catalog.prompts import Variant
 from hybridllm.catalog.structs import Model, Task, Usage
 from hybridllm.config import Config
 from hybridllm.engine.runtime import usable_providers
@@ -47,7 +48,8 @@ class Cell(Struct, frozen=True, kw_only=True):
 
 
 class Job(Struct, frozen=True, kw_only=True):
-    """A task, the models, and the samples; `judges` by the name that a grader calls them by."""
+    """A task, the models, and the samples; `judges` by the name that a grader calls them by.
+    `variant` is the prompt's that all models are asked with; None: the samples as they are."""
 
     task: Task
     cells: tuple[Cell, ...]
@@ -56,6 +58,7 @@ class Job(Struct, frozen=True, kw_only=True):
     judging_upper: int
     batch: bool
     spec: str
+    variant: Variant | None = None
 
     @property
     def upper(self) -> int:
@@ -75,6 +78,7 @@ def job_of(
     *,
     most_output: int | None = None,
     batch: bool = False,
+    variant: Variant | None = None,
 ) -> Job:
     """Check everything that can be checked before money is spent. `models`: their names; none: the
     task's candidates that can be called. Raises RequestError naming the field."""
@@ -89,14 +93,22 @@ def job_of(
     judges = _judges(config, samples, chosen)
     day = today()
     cap = most_output or max(LEAST_OUTPUT, 4 * found.output_tokens)
-    cells = tuple(_cell(found, model, samples, cap, judges, day, batch) for model in chosen)
+    cells = tuple(
+        _cell(found, model, samples, cap, judges, day, batch, variant) for model in chosen
+    )
     judging = sum(
         _judging(sample, judges, day, cells[0].most_output, most=True) * len(cells)
         for sample in samples.samples
     )
-    said = msgspec.json.encode(
-        (task, [m.id for m in chosen], samples.digest, [s.id for s in samples.samples], cap, batch)
+    what = (
+        task,
+        [m.id for m in chosen],
+        samples.digest,
+        [s.id for s in samples.samples],
+        cap,
+        batch,
     )
+    said = msgspec.json.encode(what if variant is None else (*what, variant.label))
     return Job(
         task=found,
         cells=cells,
@@ -105,6 +117,7 @@ def job_of(
         judging_upper=judging,
         batch=batch,
         spec=hashlib.blake2b(said, digest_size=12).hexdigest(),
+        variant=variant,
     )
 
 
@@ -183,21 +196,23 @@ def _cell(
     judges: Mapping[str, Model],
     day: str,
     batch: bool,
+    variant: Variant | None,
 ) -> Cell:
     most = min(cap * (_THINKING if model.reasoning else 1), model.max_output_tokens)
     bare = Cell(model=model, most_output=most, uppers=(), likely=0)
     uppers, likely = [], 0
+    added = 0 if variant is None else variant.size + 32 * variant.turns
     for sample in samples.samples:
         options = options_of(sample, bare)
         body = encoded({"model": model.id, "messages": sample.messages, **options})
         limit = options.get("max_completion_tokens", options.get("max_tokens"))
         most_output = limit if isinstance(limit, int) else model.max_output_tokens
-        size = min(len(body), model.context_window)
+        size = min(len(body) + added, model.context_window)
         if any(not isinstance(m.get("content"), str | None) for m in sample.messages):
             size = model.context_window  # an image's tokens are not in its bytes
         uppers.append(upper_bound(model, day, size, min(most_output, model.max_output_tokens)))
         usage = Usage(
-            input_tokens=len(body) * model.tokens_per_kbyte // 1000,
+            input_tokens=(len(body) + added) * model.tokens_per_kbyte // 1000,
             output_tokens=min(task.output_tokens, most_output),
         )
         likely += cost_of(model, usage, day, batch) or 0

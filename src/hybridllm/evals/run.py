@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from hybridllm.catalog.prompts import Variant
 from hybridllm.engine.stack import ChatReply, encoded
 from hybridllm.errors import ErrorKind, HybridError, ProviderError
 from hybridllm.evals import runlog
@@ -170,7 +171,12 @@ class Run:
         id = cell.model.id
         try:
             reply = await self._call(
-                id, sample.messages, self.job.task.name, cell.uppers[at], options_of(sample, cell)
+                id,
+                sample.messages,
+                self.job.task.name,
+                cell.uppers[at],
+                options_of(sample, cell),
+                variant=self.job.variant,
             )
         except OverBudget:
             raise
@@ -205,6 +211,7 @@ class Run:
         upper: int,
         options: Mapping[str, Any],
         tags: Mapping[str, str] | None = None,
+        variant: Variant | None = None,
     ) -> ChatReply:
         """One paid call. Waits for room in the budget; what fails in passing is tried again. Raises
         OverBudget where there will be none, HybridError where it cannot be made."""
@@ -214,7 +221,12 @@ class Run:
                 raise OverBudget(upper)
             try:
                 reply: ChatReply = await self.stack.chat(
-                    messages, task=task, model=model, tags={**self.tags, **(tags or {})}, **options
+                    messages,
+                    task=task,
+                    model=model,
+                    tags={**self.tags, **(tags or {})},
+                    variant=variant,
+                    **options,
                 )
                 return reply
             except OverBudget as e:

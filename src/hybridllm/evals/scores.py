@@ -45,4 +45,5 @@ def rows_of(run: Run) -> Iterable[Score]:
                 weight=sample.weight,
                 request_id=answer.request_id,
                 cost=cost,
+                variant="" if run.job.variant is None else run.job.variant.label,
             )
