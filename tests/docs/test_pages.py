@@ -12,7 +12,7 @@ from msgspec.structs import FieldInfo, fields
 
 from hybridllm import config
 from hybridllm.catalog.files import ModelFile, PriceFile, RatesFile, TierFile
-from hybridllm.catalog.structs import Cascade, Task
+from hybridllm.catalog.structs import Capture, Cascade, Task
 from hybridllm.cli.cost import cost
 from hybridllm.config import (
     AlertsConfig,
@@ -54,6 +54,7 @@ SECTIONS: dict[str, type[Struct]] = {
     "## `[routing]`": RoutingConfig,
     "## `[tasks.<name>]`": Task,
     "### `[tasks.<name>.cascade]`": Cascade,
+    "### `[tasks.<name>.capture]`": Capture,
     "## `[[quality]]`": SaidQuality,
     "## `[[rules]]`": Rule,
     "## `[providers.<name>]`": ProviderConfig,

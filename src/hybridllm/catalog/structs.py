@@ -180,6 +180,17 @@ class Cascade(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     force: bool = False
 
 
+class Capture(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which of a task's requests are kept with their answers, redacted: a `share` of them (0..1),
+    for `keep_days`, and at most the newest `keep`. `redact` are further regular expressions of
+    what is to be taken out."""
+
+    share: float
+    keep_days: float = 30.0
+    keep: int = 1_000
+    redact: tuple[str, ...] = ()
+
+
 class Task(Struct, frozen=True, kw_only=True):
     """A kind of work and its bar.
 
@@ -191,7 +202,8 @@ class Task(Struct, frozen=True, kw_only=True):
     bear; `can_wait` says that a batch is welcome, and `deadline` (`6h`, `2d`) that every ordinary
     request of the task waits, to be answered by then. `response_cache` (`1h`) is how long an answer
     may be given again to the same request at temperature 0; None: never. `cascade`: a cheaper
-    model, which need not meet the bar, is asked first and its answer checked.
+    model, which need not meet the bar, is asked first and its answer checked. `capture` says which
+    requests are kept with their answers; None: none.
     """
 
     name: str
@@ -207,6 +219,7 @@ class Task(Struct, frozen=True, kw_only=True):
     ecosystem: str | None = None
     description: str = ""
     cascade: Cascade | None = None
+    capture: Capture | None = None
 
 
 class Quality(Struct, frozen=True, kw_only=True):

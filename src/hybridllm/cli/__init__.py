@@ -31,6 +31,7 @@ BATCHES = ("run", "list", "show", "cancel")
 EVALS = ("run", "grade", "agree", "convert", "curve")
 TASKS = ("train",)
 ALERTS = ("test", "list")
+CAPTURES = ("list", "show", "export", "purge")
 REPORTS = ("spend", "savings", "impact", "levers")
 
 
@@ -63,6 +64,8 @@ def build(*, listing: bool = False) -> App:
     program.command(tasks)
     alerts = App(name="alerts", help="Who is told when something needs a person.")
     program.command(alerts)
+    captures = App(name="capture", help="Requests of production that are kept, redacted.")
+    program.command(captures)
     groups = (
         (program, "", COMMANDS),
         (report, "report_", REPORTS),
@@ -70,6 +73,7 @@ def build(*, listing: bool = False) -> App:
         (evals, "eval_", EVALS),
         (tasks, "tasks_", TASKS),
         (alerts, "alerts_", ALERTS),
+        (captures, "capture_", CAPTURES),
     )
     for group, prefix, names in groups:
         for name in names:
@@ -84,7 +88,8 @@ app = build()
 
 def main() -> None:
     """The console script. Errors that we raise on purpose end in one line and exit status 2."""
-    listing = set(sys.argv[1:]) <= {"report", "batch", "eval", "tasks", "alerts", "--help", "-h"}
+    groups = {"report", "batch", "eval", "tasks", "alerts", "capture"}
+    listing = set(sys.argv[1:]) <= groups | {"--help", "-h"}
     try:
         (build(listing=True) if listing else app)()
     except HybridError as e:

@@ -27,15 +27,17 @@ from hybridllm.config_file.variants import load_variant
 from hybridllm.durations import seconds_of
 from hybridllm.errors import RequestError
 from hybridllm.evals.batches import answer_by_batch
+from hybridllm.evals.captured import captured_set, said_grader
 from hybridllm.evals.job import Job, job_of
 from hybridllm.evals.results import Result
 from hybridllm.evals.run import Run
 from hybridllm.evals.runlog import Began, Ended, open_log
 from hybridllm.evals.scores import keep_scores
-from hybridllm.evals.sets import load_set
+from hybridllm.evals.sets import EvalSet, load_set
 from hybridllm.evals.stack import EvalStack
 from hybridllm.ledger.paths import ledger_directory, store_url
 from hybridllm.money import PICODOLLARS
+from hybridllm.store import open_store
 
 _SHOW_SECONDS = 0.1
 Flag = Annotated[bool, Parameter(negative="")]
@@ -46,6 +48,9 @@ def run(
     task: str,
     models: Annotated[list[str], Parameter(consume_multiple=True, negative="")] | None = None,
     set: Path | None = None,
+    captured: int | None = None,
+    grader: str = "f1",
+    expected: str | None = None,
     samples: int = 200,
     budget: str = "5.00",
     concurrency: int = 8,
@@ -80,6 +85,13 @@ def run(
         The models [default: the task's candidates].
     set
         The samples, JSONL or CSV [default: evals/TASK.jsonl or evals/TASK.csv].
+    captured
+        Instead of a file: the newest so many requests of production that were captured.
+    grader
+        With --captured: who grades, a name or a JSON object. Graders that compare with a reference
+        compare with production's answer.
+    expected
+        With --captured: what is expected of every answer, instead of production's own.
     samples
         At most so many of them for each model.
     budget
@@ -115,7 +127,10 @@ def run(
         kept = msgspec.structs.replace(settings.ledger, directory=str(ledger))
         settings = msgspec.structs.replace(settings, ledger=kept)
     whole = _whole(budget)
-    samples_set = load_set(set if set is not None else _usual(task))
+    if captured is None:
+        samples_set = load_set(set if set is not None else _usual(task))
+    else:
+        samples_set = _captured(settings, task, _positive(captured, "captured"), grader, expected)
     chosen = samples_set.some(_positive(samples, "samples"))
     limit = None if max_output is None else _positive(max_output, "max-output")
     varied = None if variant is None else load_variant(variant)
@@ -226,6 +241,18 @@ def _usual(task: str) -> Path:
         field="set",
         remedy="Name a file with --set; docs/evaluation.md says what is in it.",
     )
+
+
+def _captured(
+    settings: Config, task: str, count: int, grader: str, expected: str | None
+) -> EvalSet:
+    """What was kept of production, as a set."""
+    engine = open_store(store_url(settings.ledger))
+    try:
+        now = time.time_ns() // 1000
+        return captured_set(engine, task, count, now, said_grader(grader), expected)
+    finally:
+        engine.dispose()
 
 
 def _whole(budget: str) -> int:

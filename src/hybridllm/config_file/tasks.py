@@ -132,6 +132,9 @@ def tasks(
         check_ecosystem(said.ecosystem, catalog, providers, (*path, "ecosystem"), documents)
         _check_span(said.deadline, (*path, "deadline"), documents)
         _check_span(said.response_cache, (*path, "response_cache"), documents)
+        if said.capture is not None:
+            for at, pattern in enumerate(said.capture.redact):
+                _check_pattern(pattern, (*path, "capture", "redact", at), documents)
         lists = {
             key: tuple(
                 chat_model(catalog, model, (*path, key, index), documents)
@@ -161,6 +164,17 @@ def _check_span(span: str | None, path: Path, documents: Documents) -> None:
         raise documents.error(path, str(e), remedy) from None
     if not 0 < seconds <= MAX_DEADLINE_SECONDS:
         raise documents.error(path, f'"{span}" is out of range.', remedy)
+
+
+def _check_pattern(pattern: str, path: Path, documents: Documents) -> None:
+    try:
+        re.compile(pattern)
+    except re.error as e:
+        raise documents.error(
+            path,
+            f"This is no regular expression: {e.msg}.",
+            "Quote it with ' so that backslashes stay as they are.",
+        ) from None
 
 
 def tier_tasks(section: Mapping[str, Any], names: Names, documents: Documents) -> dict[Tier, str]:
@@ -223,14 +237,7 @@ def _rule(data: Any, path: Path, names: Names, documents: Documents) -> Rule:
     rule = convert(Rule, data, path, documents)
     names.task(rule.task, (*path, "task"), documents)
     if rule.system is not None:
-        try:
-            re.compile(rule.system)
-        except re.error as e:
-            raise documents.error(
-                (*path, "system"),
-                f"This is no regular expression: {e.msg}.",
-                "Quote it with ' so that backslashes stay as they are.",
-            ) from None
+        _check_pattern(rule.system, (*path, "system"), documents)
     if all(getattr(rule, name) is None for name in rule.__struct_fields__ if name != "task"):
         raise documents.error(
             path, "The rule has no condition.", "Add system, tools or a size; or default_task."

@@ -26,6 +26,7 @@ from hybridllm.engine.refusal import refusal
 from hybridllm.engine.replaying import given_again
 from hybridllm.engine.response_cache import ResponseCache
 from hybridllm.engine.runtime import Runtime
+from hybridllm.engine.sampling import Sampler
 from hybridllm.engine.sessions import WARM_SECONDS, session_key
 from hybridllm.engine.storing import storing_of
 from hybridllm.engine.trip import Trip
@@ -42,7 +43,7 @@ NONE_DOWN: frozenset[str] = frozenset()
 class Engine:
     """Serves calls with the Runtime of the moment; assign `runtime` to put a new one in its
     place: calls under way end on the one that they began with. `responses` keeps answers of the
-    tasks that ask for it."""
+    tasks that ask for it; `sampler`, if there is one, takes samples of tasks that say so."""
 
     def __init__(
         self, runtime: Runtime, journal: Journal, responses: ResponseCache | None = None
@@ -50,6 +51,7 @@ class Engine:
         self.runtime = runtime
         self.journal = journal
         self.responses = responses
+        self.sampler: Sampler | None = None
 
     async def handle(self, call: Call) -> Answer:
         """Answer one call. Errors of ours and of providers become the caller's dialect's own; only
@@ -75,8 +77,12 @@ class Engine:
         """By a provider, unless the task has answers given again."""
         journey = _Journey(runtime, self.journal, trip)
         if trip.task.response_cache is None or self.responses is None:
-            return await journey.answer()
-        return await given_again(self.responses, runtime, self.journal, trip, journey.answer)
+            answer = await journey.answer()
+        else:
+            answer = await given_again(self.responses, runtime, self.journal, trip, journey.answer)
+        if self.sampler is not None:
+            self.sampler.take(trip, answer)
+        return answer
 
 
 def plan_trip(runtime: Runtime, request_id: str, call: Call) -> Trip:

@@ -66,6 +66,11 @@ def load_set(path: Path) -> EvalSet:
         data = path.read_bytes()
     except OSError as e:
         raise RequestError(f"Cannot read {path}: {e.strerror}.", remedy="Name a file.") from None
+    return read_set(data, path)
+
+
+def read_set(data: bytes, path: Path) -> EvalSet:
+    """A set as `load_set` reads it, of which `path` is the name in messages. Raises the same."""
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as e:

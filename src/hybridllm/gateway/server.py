@@ -17,11 +17,13 @@ from hybridllm.config_file import load_config
 from hybridllm.engine.passing import passes_of
 from hybridllm.engine.response_cache import ResponseCache
 from hybridllm.engine.runtime import Runtime, open_runtime, usable_providers
+from hybridllm.engine.sampling import Sampler
 from hybridllm.engine.way import Engine
 from hybridllm.errors import HybridError
 from hybridllm.gateway.alerting import Alerts
 from hybridllm.gateway.app import Gateway
 from hybridllm.gateway.endpoint import Service
+from hybridllm.gateway.keeping import Keeper
 from hybridllm.gateway.measuring import Measurer
 from hybridllm.gateway.notifying import targets_of
 from hybridllm.gateway.request import Receive, Scope, Send
@@ -91,6 +93,7 @@ class Server:
         self._base: Config | None = None
         self._measurer: Measurer | None = None
         self._alerts: Alerts | None = None
+        self._keeper: Keeper | None = None
         self._lane: Lane | None = None
         self._retired: set[asyncio.Task[None]] = set()
 
@@ -131,6 +134,9 @@ class Server:
         if any(task.response_cache for task in config.tasks.values()):
             responses.warm_up()
         engine = Engine(runtime, ledger, responses)
+        self._keeper = Keeper(lambda: engine.runtime.config, store_url(config.ledger))
+        self._keeper.start()
+        engine.sampler = self._sampler(config)
         if config.batch.enabled:
             self._lane = Lane(lambda: engine.runtime, ledger, store_url(config.ledger))
             await self._lane.open()
@@ -157,6 +163,8 @@ class Server:
             await asyncio.to_thread(self._measurer.stop)
         if self._alerts is not None:
             await self._alerts.stop()
+        if self._keeper is not None:
+            await asyncio.to_thread(self._keeper.stop)
         if self._gateway is not None:
             service = self._gateway.service
             await service.webhooks.stop()
@@ -167,6 +175,12 @@ class Server:
             if service.engine.responses is not None:
                 await asyncio.to_thread(service.engine.responses.close)
             await asyncio.to_thread(service.ledger.close)
+
+    def _sampler(self, config: Config) -> Sampler | None:
+        """What takes samples; None where no task says so, which spares requests the question."""
+        if self._keeper is None or not any(task.capture for task in config.tasks.values()):
+            return None
+        return Sampler(self._keeper.backlog)
 
     def _hangup(self) -> None:
         self._keep(asyncio.ensure_future(self.reload()))
@@ -195,6 +209,7 @@ class Server:
             return
         self._base = base
         service.engine.runtime = runtime
+        service.engine.sampler = self._sampler(config)
         service.gate = gate
         if config.ledger != old.config.ledger or config.server != old.config.server:
             log.warning("Changes to [server] and [ledger] take effect at the next start.")

@@ -16,7 +16,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from hybridllm.errors import ConfigError, ErrorKind, HybridError
 from hybridllm.store.schema import metadata
 
-HEAD = "0012"
+HEAD = "0013"
 """The newest migration. Knowing it here spares importing Alembic when nothing is to be done."""
 
 _VERSION_TABLE = (

@@ -478,6 +478,23 @@ names what happened, the same to whoever notices it; `subject` is what it happen
 named by its place or variable: its URL, which may hold a secret, is not kept."""
 
 
+captures = Table(
+    "captures",
+    metadata,
+    Column("request_id", Text, primary_key=True),
+    _text("task"),
+    _text("model"),
+    _integer("at"),
+    _integer("expires_at"),
+    _integer("bytes"),
+    Column("body", LargeBinary, nullable=False),
+    Index("captures_by_task", "task", "at"),
+    Index("captures_by_expiry", "expires_at"),
+)
+"""Requests of tasks that capture, with their answers, redacted. `at` and `expires_at` are Unix
+microseconds, `body` is zlib-compressed JSON of which `bytes` is the whole length."""
+
+
 def split(picodollars: int) -> tuple[int, int]:
     """(micro, pico) of an amount."""
     return divmod(picodollars, PICO_PER_MICRO)
