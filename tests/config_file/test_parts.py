@@ -136,7 +136,7 @@ def test_every_section_can_be_said(load):
         "rules": "[]",
         "quality": "[]",
         **dict.fromkeys(("server", "ledger", "routing", "retries", "breaker", "wire"), "{}"),
-        **dict.fromkeys(("overhead", "review", "drift", "batch", "caching"), "{}"),
+        **dict.fromkeys(("overhead", "review", "drift", "alerts", "batch", "caching"), "{}"),
         **dict.fromkeys(("response_cache",), "{}"),
         **dict.fromkeys(("providers", "models", "tier_tasks", "tasks", "prompts"), "{}"),
     }
