@@ -11,6 +11,7 @@ import logging
 import math
 import os
 import shutil
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -29,6 +30,11 @@ from hybridllm.store.rows import Overtaken, Position
 
 GROUP = 5000
 """Rows a transaction: enough to make its cost small, few enough to keep memory and locks short."""
+
+_BREATH_ENTRIES = 50
+_BREATH_SECONDS = 0.0002
+"""Requests are served by another thread, perhaps of the same core: it gets its turn within a
+millisecond, not when the loading is done."""
 
 _START = Position(0, 0)
 _RESTARTS = 5
@@ -89,12 +95,16 @@ class RunLoader:
 
     def _load_segments(self, finish: bool) -> None:
         group: list[Attempt] = []
+        read = 0
         for segment in segments(self._run):
             if segment.number < self._scanned.segment:
                 continue
             start = self._scanned.bytes if segment.number == self._scanned.segment else 0
             for entry, end in entries(_read(segment.path, start)):
                 self._scanned = Position(segment.number, start + end)
+                read += 1
+                if read % _BREATH_ENTRIES == 0:
+                    _breathe()
                 key = (entry.request_id, entry.attempt)
                 if isinstance(entry, Intent):
                     self._pending[key] = (entry, segment.number)
@@ -135,10 +145,13 @@ class RunLoader:
                 once = {(a.request_id, a.attempt): a for a in reversed(group)}
                 group = [a for key, a in once.items() if key not in known]
             if group:
+                _breathe()
                 rows.insert_attempts(connection, [msgspec.structs.astuple(a) for a in group])
+                _breathe()
                 again = [a.request_id for a in group if a.attempt > 1]
                 firsts = rows.first_models(connection, again) if again else {}
                 rows.add_hourly(connection, hourly_sums(group, firsts))
+                _breathe()
                 learn(connection, group)
         return group
 
@@ -153,6 +166,10 @@ class RunLoader:
             if segment.number >= oldest_open:
                 break
             segment.path.unlink(missing_ok=True)
+
+
+def _breathe() -> None:
+    time.sleep(_BREATH_SECONDS)
 
 
 def _read(path: Path, start: int) -> bytes:
