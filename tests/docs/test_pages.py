@@ -12,7 +12,7 @@ from msgspec.structs import FieldInfo, fields
 
 from hybridllm import config
 from hybridllm.catalog.files import ModelFile, PriceFile, RatesFile, TierFile
-from hybridllm.catalog.structs import Capture, Cascade, Task
+from hybridllm.catalog.structs import Capture, Cascade, Monitor, Task
 from hybridllm.cli.cost import cost
 from hybridllm.config import (
     AlertsConfig,
@@ -55,6 +55,7 @@ SECTIONS: dict[str, type[Struct]] = {
     "## `[tasks.<name>]`": Task,
     "### `[tasks.<name>.cascade]`": Cascade,
     "### `[tasks.<name>.capture]`": Capture,
+    "### `[tasks.<name>.monitor]`": Monitor,
     "## `[[quality]]`": SaidQuality,
     "## `[[rules]]`": Rule,
     "## `[providers.<name>]`": ProviderConfig,

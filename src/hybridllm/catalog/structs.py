@@ -191,6 +191,20 @@ class Capture(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     redact: tuple[str, ...] = ()
 
 
+class Monitor(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A `share` (0..1) of a task's answers is checked after the reply, each for a live score of 1
+    or 0. `check` says how, as in `Cascade`: by `schema`, `expression`, or `tests` (with `before` in
+    front, within `seconds`)."""
+
+    share: float
+    check: Literal["schema", "regex", "tests"]
+    schema: str | None = None
+    expression: str | None = None
+    tests: str | None = None
+    before: str = ""
+    seconds: float = 5.0
+
+
 class Task(Struct, frozen=True, kw_only=True):
     """A kind of work and its bar.
 
@@ -220,6 +234,7 @@ class Task(Struct, frozen=True, kw_only=True):
     description: str = ""
     cascade: Cascade | None = None
     capture: Capture | None = None
+    monitor: Monitor | None = None
 
 
 class Quality(Struct, frozen=True, kw_only=True):

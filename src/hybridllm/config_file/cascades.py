@@ -1,4 +1,4 @@
-"""A task's cascade, checked: that its check has what it needs, and that what it has can be used."""
+"""A task's cascade and monitor, checked: that a check has what it needs, which can be used."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from hybridllm.catalog.structs import Cascade
+from hybridllm.catalog.structs import Cascade, Monitor
 from hybridllm.config_file.document import Documents
 from hybridllm.config_file.lines import Path
 
@@ -38,6 +38,16 @@ def cascade(
     return msgspec.structs.replace(said, first=first, judge=judge)
 
 
+def check_monitor(said: Monitor, documents: Documents, path: Path) -> None:
+    """Raises ConfigError below `path` where its check has not what it needs."""
+    needed = _NEEDED.get(said.check, said.check)
+    if not getattr(said, needed):
+        raise documents.error(
+            path, f'A monitor whose check is "{said.check}" needs `{needed}`.', "Add it."
+        )
+    _check_texts(said, documents, path)
+
+
 def _check_judge(
     said: Cascade, first: str, judge: str | None, documents: Documents, path: Path
 ) -> None:
@@ -59,7 +69,7 @@ def _check_judge(
         )
 
 
-def _check_texts(said: Cascade, documents: Documents, path: Path) -> None:
+def _check_texts(said: Cascade | Monitor, documents: Documents, path: Path) -> None:
     """That the schema is JSON, the expression an expression and the tests Python."""
     if said.schema is not None:
         try:

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import fields
 
-from hybridllm.catalog.structs import Capture, Cascade, Task, Tier
+from hybridllm.catalog.structs import Capture, Cascade, Monitor, Task, Tier
 from hybridllm.config import (
     AlertsConfig,
     BatchConfig,
@@ -101,6 +101,7 @@ BOUNDS: dict[type[Struct], dict[str, tuple[float, float]]] = {
         "expected_pass": SHARE,
         "prior_checks": (1, 1_000_000),
     },
+    Monitor: {"share": SHARE, "seconds": (POSITIVE, 60.0)},
     Capture: {"share": SHARE, "keep_days": (POSITIVE, 3660), "keep": (1, 1_000_000)},
     Task: {"bar": SHARE, "output_tokens": _COUNT, "max_latency_ms": _COUNT},
 }

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from hybridllm.catalog.structs import Catalog, Quality, Task, Tier
 from hybridllm.config import ProviderConfig, RoutingConfig, Rule
-from hybridllm.config_file.cascades import cascade
+from hybridllm.config_file.cascades import cascade, check_monitor
 from hybridllm.config_file.convert import SHARE, check_number, convert
 from hybridllm.config_file.document import Document, Documents, did_you_mean
 from hybridllm.config_file.lines import Path
@@ -135,6 +135,8 @@ def tasks(
         if said.capture is not None:
             for at, pattern in enumerate(said.capture.redact):
                 _check_pattern(pattern, (*path, "capture", "redact", at), documents)
+        if said.monitor is not None:
+            check_monitor(said.monitor, documents, (*path, "monitor"))
         lists = {
             key: tuple(
                 chat_model(catalog, model, (*path, key, index), documents)

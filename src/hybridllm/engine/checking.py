@@ -54,21 +54,24 @@ def can_check(cascade: Cascade, facts: Facts) -> bool:
 def refuse_unusable(config: Config) -> None:
     """Raises ConfigError for a check that cannot be made here: without the library, or without a
     sandbox. Blocks for a moment where a task has tests."""
-    for task in config.tasks.values():
-        cascade = task.cascade
+    each = [
+        (f"tasks.{task.name}.{key}", said)
+        for task in config.tasks.values()
+        for key, said in (("cascade", task.cascade), ("monitor", task.monitor))
+        if said is not None
+    ]
+    for field, said in each:
         try:
-            if cascade is not None and cascade.check == "schema":
-                validator({} if cascade.schema is None else msgspec.json.decode(cascade.schema))
-            elif cascade is not None and cascade.check == "tests":
+            if said.check == "schema":
+                validator({} if said.schema is None else msgspec.json.decode(said.schema))
+            elif said.check == "tests":
                 from hybridllm.checks.sandbox import check
 
                 check()
         except (HybridError, ValueError) as e:
             remedy = e.remedy if isinstance(e, HybridError) else "Mend the schema."
             message = e.message if isinstance(e, HybridError) else f"The schema {e}."
-            raise ConfigError(
-                message, where=config.path, field=f"tasks.{task.name}.cascade", remedy=remedy
-            ) from None
+            raise ConfigError(message, where=config.path, field=field, remedy=remedy) from None
 
 
 async def check(

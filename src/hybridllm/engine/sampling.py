@@ -39,6 +39,7 @@ class Seen(Struct, kw_only=True):
     call: Call
     stream: bool
     reply: bytes
+    variant: str = ""
 
 
 class Backlog(Generic[T]):
@@ -67,21 +68,31 @@ class Backlog(Generic[T]):
 
 
 class Sampler:
-    """Takes the share of a task's answers that its configuration says: for `captures`."""
+    """Takes the share of a task's answers that its configuration says: for
+    `captures` and for `monitors`."""
 
     def __init__(
-        self, captures: Backlog[Seen], chance: Callable[[], float] = random.random
+        self,
+        captures: Backlog[Seen],
+        monitors: Backlog[Seen],
+        chance: Callable[[], float] = random.random,
     ) -> None:
         """`chance` gives numbers in 0..1, of which those below the share are taken."""
         self.captures = captures
+        self.monitors = monitors
         self._chance = chance
 
     def take(self, trip: Trip, answer: Answer) -> None:
         """Set the answer aside, if it is one of the share: at once, or as a stream ends. Answers
         that were given again are none of their model's, and what the provider keeps of a
         conversation is not in the request, so neither is taken."""
-        capture = trip.task.capture
-        if capture is None or self._chance() >= capture.share:
+        capture, monitor = trip.task.capture, trip.task.monitor
+        wanted = []
+        if capture is not None and self._chance() < capture.share:
+            wanted.append(self.captures)
+        if monitor is not None and self._chance() < monitor.share:
+            wanted.append(self.monitors)
+        if not wanted:
             return
         facts = trip.facts
         if facts.unseen_input or facts.choices > 1 or len(trip.call.body) > MOST_BYTES:
@@ -89,11 +100,13 @@ class Sampler:
         if _CACHE in answer.headers:
             return
         if answer.stream is not None:
-            answer.stream = _Listening(answer.stream, lambda reply: self._put(trip, answer, reply))
+            answer.stream = _Listening(
+                answer.stream, lambda reply: self._put(trip, answer, reply, wanted)
+            )
         elif len(answer.body) <= MOST_BYTES:
-            self._put(trip, answer, answer.body)
+            self._put(trip, answer, answer.body, wanted)
 
-    def _put(self, trip: Trip, answer: Answer, reply: bytes) -> None:
+    def _put(self, trip: Trip, answer: Answer, reply: bytes, wanted: list[Backlog[Seen]]) -> None:
         headers = dict(answer.headers)
         seen = Seen(
             request_id=trip.request_id,
@@ -103,8 +116,10 @@ class Sampler:
             call=trip.call,
             stream=trip.facts.stream,
             reply=reply,
+            variant=headers.get(b"x-hybridllm-variant", b"").decode("latin-1"),
         )
-        self.captures.put(seen)
+        for backlog in wanted:
+            backlog.put(seen)
 
 
 class _Listening:

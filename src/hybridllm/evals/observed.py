@@ -47,7 +47,7 @@ def observed(seen: Seen) -> Observed | None:
     cannot be put in that form."""
     call = seen.call
     try:
-        reply = _reply(seen)
+        reply = whole_reply(seen)
         conversation = call.dialect.decode_request(call.body, call.shape)
         body = get_dialect("openai").encode_request(conversation, _TARGET, DropPolicy())
     except HybridError:
@@ -70,8 +70,8 @@ def observed(seen: Seen) -> Observed | None:
     )
 
 
-def _reply(seen: Seen) -> Reply | None:
-    """Raises ProviderError for what is no reply."""
+def whole_reply(seen: Seen) -> Reply | None:
+    """The reply; None for a stream that is not whole. Raises ProviderError for what is no reply."""
     dialect = seen.call.dialect
     if not seen.stream:
         return dialect.decode_reply(seen.reply)

@@ -27,6 +27,7 @@ from hybridllm.gateway.app import Gateway
 from hybridllm.gateway.endpoint import Service
 from hybridllm.gateway.keeping import Keeper
 from hybridllm.gateway.measuring import Measurer
+from hybridllm.gateway.monitoring import Monitors
 from hybridllm.gateway.notifying import targets_of
 from hybridllm.gateway.request import Receive, Scope, Send
 from hybridllm.gateway.reviewing import Reviewer
@@ -99,6 +100,7 @@ class Server:
         self._measurer: Measurer | None = None
         self._alerts: Alerts | None = None
         self._keeper: Keeper | None = None
+        self._monitors: Monitors | None = None
         self._lane: Lane | None = None
         self._retired: set[asyncio.Task[None]] = set()
 
@@ -141,6 +143,8 @@ class Server:
         engine = Engine(runtime, ledger, responses)
         self._keeper = Keeper(lambda: engine.runtime.config, store_url(config.ledger))
         self._keeper.start()
+        self._monitors = Monitors(lambda: engine.runtime.config, store_url(config.ledger))
+        self._monitors.start()
         engine.sampler = self._sampler(config)
         if config.batch.enabled:
             self._lane = Lane(lambda: engine.runtime, ledger, store_url(config.ledger))
@@ -174,6 +178,8 @@ class Server:
             await self._alerts.stop()
         if self._keeper is not None:
             await asyncio.to_thread(self._keeper.stop)
+        if self._monitors is not None:
+            await asyncio.to_thread(self._monitors.stop)
         if self._gateway is not None:
             service = self._gateway.service
             await service.webhooks.stop()
@@ -187,9 +193,10 @@ class Server:
 
     def _sampler(self, config: Config) -> Sampler | None:
         """What takes samples; None where no task says so, which spares requests the question."""
-        if self._keeper is None or not any(task.capture for task in config.tasks.values()):
+        sampled = any(task.capture or task.monitor for task in config.tasks.values())
+        if self._keeper is None or self._monitors is None or not sampled:
             return None
-        return Sampler(self._keeper.backlog)
+        return Sampler(self._keeper.backlog, self._monitors.backlog)
 
     def _hangup(self) -> None:
         self._keep(asyncio.ensure_future(self.reload()))
