@@ -6,50 +6,25 @@ import logging
 import os
 import time
 from collections.abc import Callable
-from threading import Event, Thread
-from typing import TYPE_CHECKING
 
 from hybridllm.config import Config
 from hybridllm.config_file import resolve_providers
-from hybridllm.engine.sampling import Backlog, Seen
+from hybridllm.engine.sampling import Seen
+from hybridllm.gateway.backlogged import Worker
 
-if TYPE_CHECKING:
-    from sqlalchemy import Engine
-
-LOOK_SECONDS = 0.5
 _CLEAN_SECONDS = 3600.0
 _log = logging.getLogger("hybridllm.gateway")
 
 
-class Keeper:
+class Keeper(Worker):
     """Writes what was captured into the ledger's store, and deletes what has had its time. What
     goes wrong is logged once; samples that could not be written are lost."""
 
     def __init__(self, config: Callable[[], Config], store: str) -> None:
         """`config` gives the configuration in force; `store` is the URL of the ledger's store."""
-        self.backlog: Backlog[Seen] = Backlog()
-        self._config = config
-        self._store = store
-        self._ended = Event()
-        self._engine: Engine | None = None
+        super().__init__("hybridllm-captures", config, store)
         self._failed = False
         self._cleaned_at = time.monotonic()
-        self._thread = Thread(target=self._work, name="hybridllm-captures", daemon=True)
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Write what is left. Blocks."""
-        self._ended.set()
-        self._thread.join(timeout=10.0)
-
-    def _work(self) -> None:
-        while not self._ended.wait(LOOK_SECONDS):
-            self._look()
-        self._look()
-        if self._engine is not None:
-            self._engine.dispose()
 
     def _look(self) -> None:
         seen = self.backlog.take()
@@ -70,11 +45,9 @@ class Keeper:
     def _keep(self, config: Config, seen: list[Seen]) -> None:
         # Imported here: where nothing captures, nothing of this is needed.
         from hybridllm.evals.capturing import capture
-        from hybridllm.store import open_store, writing
+        from hybridllm.store import writing
 
-        if self._engine is None:
-            self._engine = open_store(self._store)
-        with writing(self._engine) as connection:
+        with writing(self._opened()) as connection:
             now = time.time_ns() // 1000
             capture(connection, seen, config.tasks, secrets_of(config), now)
 
